@@ -1,0 +1,105 @@
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { BURST = 20, WINDOW_S = 10, FORMATS = 64, LINE = 1024 };
+
+/* A bucket a format string, found by its address. */
+struct bucket {
+	const char *key; /* only compared: it may be gone */
+	const char *fmt;
+	int64_t since;
+	unsigned n;
+};
+
+static int level = 6;
+static void (*to)(int, const char *);
+static struct bucket bucket[FORMATS];
+
+void rg_log_level(int prio)
+{
+	level = prio;
+}
+
+bool rg_log_wants(int prio)
+{
+	return prio <= level;
+}
+
+void rg_log_to(void (*sink)(int, const char *))
+{
+	to = sink;
+}
+
+static void emit(int prio, const char *text)
+{
+	static int journal = -1;
+	char line[LINE + 8];
+	int n;
+
+	if (to) {
+		to(prio, text);
+		return;
+	}
+	if (journal < 0)
+		journal = getenv("JOURNAL_STREAM") != NULL;
+	n = journal ? snprintf(line, sizeof line, "<%d>%s\n", prio, text)
+		    : snprintf(line, sizeof line, "%s\n", text);
+	if (n > 0 && write(STDERR_FILENO, line, (size_t)n) < 0)
+		return; /* nobody reads: nothing can be done about it */
+}
+
+static bool held_back(const char *key, const char *fmt, int prio)
+{
+	struct bucket *b = &bucket[((uintptr_t)key >> 3) % FORMATS];
+	struct timespec ts;
+	char text[128];
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	if (b->key != key || ts.tv_sec - b->since >= WINDOW_S) {
+		if (b->fmt && b->n > BURST) {
+			snprintf(text, sizeof text, "(%u more like %.60s)", b->n - BURST,
+				 strcmp(b->fmt, "%s") ? b->fmt : "the lines before");
+			emit(prio, text);
+		}
+		*b = (struct bucket){ key, fmt, ts.tv_sec, 0 };
+	}
+	return ++b->n > BURST;
+}
+
+static void log_args(int prio, const char *key, const char *fmt, va_list ap)
+{
+	char text[LINE];
+
+	if (!rg_log_wants(prio) || (prio < 7 && held_back(key, fmt, prio)))
+		return;
+	vsnprintf(text, sizeof text, fmt, ap);
+	for (char *c = text; *c; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			*c = '?';
+	emit(prio, text);
+}
+
+void rg_log(int prio, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_args(prio, fmt, fmt, ap);
+	va_end(ap);
+}
+
+void rg_log_keyed(int prio, const char *key, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_args(prio, key, fmt, ap);
+	va_end(ap);
+}

@@ -1,0 +1,17 @@
+/* secret.h -- passwords as they may be written.  No secret is left in memory that
+ * is not the caller's. */
+#ifndef RG_CONF_SECRET_H
+#define RG_CONF_SECRET_H
+
+#include <stddef.h>
+
+enum { SECRET_MAX = 1024 };
+
+/* Take text, "$1$..." (the device's obfuscation) or "${NAME}" (environment, else a
+ * file of that name in $CREDENTIALS_DIRECTORY) into out, terminated.  Returns NULL,
+ * or what is wrong; NAME of a "${NAME}" may be said, it is no secret. */
+const char *secret_read(const char *text, char out[SECRET_MAX]);
+/* The first line of a file.  NULL, or what is wrong. */
+const char *secret_file(const char *path, char out[SECRET_MAX]);
+
+#endif

@@ -1,0 +1,163 @@
+/*
+ * app.h -- the daemon: what its parts share.
+ *
+ *   main.c        options, start and stop
+ *   generation.c  a configuration with its plugins, from files
+ *   reload.c      from the present generation to the next
+ *   control.c     the control socket: lines in, lines out
+ *   command.c     what the lines mean
+ *   service.c     service plugins
+ *   trunk.c       trunks
+ *   alarm.c       the operator's command
+ *   link.c        which network devices a SIP interface uses
+ *   network.c     its addresses and ports
+ *   rate.c        how much a second
+ *   notify.c      systemd
+ */
+#ifndef RG_MAIN_APP_H
+#define RG_MAIN_APP_H
+
+#include <glib.h>
+#include <jansson.h>
+
+#include "base/fault.h"
+#include "base/timer.h"
+#include "conf/conf.h"
+#include "policy/policy.h"
+#include "reg/engine.h"
+#include "sip/loop.h"
+#include "sip/stack.h"
+
+struct generation {
+	struct schema *schema;
+	struct policy_modules *modules;
+	struct conf *conf;
+	struct policy *policy;
+};
+
+struct reload;
+struct control;
+struct services;
+struct alarms;
+struct links;
+
+enum rate_of { RATE_SENT, RATE_OK, RATES };
+enum { RATE_SAMPLES = 11 }; /* a second apart */
+
+struct rate {
+	struct rg_timer timer;
+	uint64_t count[RATES][RATE_SAMPLES];
+	unsigned at, n;
+};
+
+struct app {
+	const char **path; /* of the configuration, absolute, NULL-ended */
+	const char *plugin_dir, *socket, *state_dir;
+	struct rg_timers *timers;
+	struct sip_loop *loop;
+	struct sip_stack *stack;
+	struct reg_engine *engine;
+	struct generation *gen; /* in force */
+	struct reload *reload;	/* running, or NULL */
+	struct control *control;
+	struct services *services;
+	struct alarms *alarms;
+	struct links *links;
+	GHashTable *raised; /* "ALARM OBJECT" */
+	rg_ms started;
+	int64_t reload_at; /* wall clock, s, of the last reload; 0 none */
+	bool reload_ok, again; /* again: one more was asked for meanwhile */
+	json_t *reload_faults;
+	struct conf *network; /* whose interfaces are open, or wait for their address */
+	struct rg_timer missing;
+	struct rate rate;
+	struct rg_timer stopping;
+	rg_ms stop_by;
+	bool stop;
+};
+
+/* ---- generation.c ---- */
+
+/* Everything that can fail, done before anything changes.  prev may be NULL.  NULL and
+ * faults: refused.  May run in any thread. */
+struct generation *generation_load(const char *const *path, const char *plugin_dir,
+				   struct policy_modules *prev, struct rg_faults *);
+void generation_free(struct generation *);
+/* "FILE: why" of the first path or plugin folder that cannot be read; NULL if all can.
+ * g_free it. */
+char *generation_unreadable(const char *const *path, const char *plugin_dir);
+
+/* ---- reload.c ---- */
+
+typedef void (reload_done_h)(bool ok, json_t *answer, void *arg); /* takes answer */
+
+/* Begin; h is called later, once.  A second one waits for the first (at most one
+ * waits; more share it). */
+void reload_start(struct app *, reload_done_h *h, void *arg);
+/* Only say what would be wrong with these files. */
+void reload_check(struct app *, const char *const *path, reload_done_h *h, void *arg);
+/* Nobody is to be told any more. */
+void reload_forget(struct app *, void *arg);
+void reload_stop(struct app *);
+
+/* ---- control.c ---- */
+
+int control_open(struct app *); /* 0 or an errno, said on the log */
+void control_close(struct app *);
+
+/* ---- command.c ---- */
+
+struct control_conn;
+/* The answer to a line: a new object; NULL: it comes later through control_answer. */
+json_t *command_run(struct app *, json_t *line, struct control_conn *);
+void control_answer(struct control_conn *, json_t *answer);
+json_t *command_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* ---- service.c ---- */
+
+void services_apply(struct app *); /* start, reconfigure and stop as the generation says */
+void services_stop(struct app *);
+void services_moved(struct app *, const struct reg_account_info *, const struct reg_transition *);
+
+/* ---- trunk.c ---- */
+
+json_t *command_trunk(struct app *, json_t *args); /* a new object */
+void trunk_changed(void *app, const struct reg_trunk_info *);
+
+/* ---- alarm.c ---- */
+
+/* Say so, and run AlarmCommand; name is static.  Never waits. */
+void alarm_set(struct app *, const char *name, const char *object, bool raised);
+void alarm_stop(struct app *);
+
+/* ---- link.c ---- */
+
+/* A network device lost its link, or has it (again); 0, or ENOENT: no SIP interface uses
+ * it. */
+int link_changed(struct app *, const char *device, bool up);
+void link_apply(struct app *);
+void link_stop(struct app *);
+
+/* ---- rate.c ---- */
+
+void rate_start(struct app *);
+void rate_stop(struct app *);
+double rate(const struct app *, enum rate_of); /* a second */
+
+/* ---- notify.c ---- */
+
+void notify(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* ---- network.c ---- */
+
+/* Make the interfaces of a configuration those of the SIP layer.  One whose address or
+ * device is missing stays closed, is said so, and opened when it appears.  0 or an
+ * errno with what could not be had; then nothing has changed. */
+int network_apply(struct app *, struct conf *, struct rg_addr *bad);
+void network_stop(struct app *);
+
+/* ---- main.c ---- */
+
+void app_summary(struct app *, char *buf, size_t size);
+
+#endif

@@ -1,0 +1,89 @@
+/* generation.c -- a configuration with its plugins, read from files. */
+#include "main/app.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct generation *generation_load(const char *const *path, const char *plugin_dir,
+				   struct policy_modules *prev, struct rg_faults *f)
+{
+	struct generation *g = g_new0(struct generation, 1);
+	size_t n = 0;
+
+	while (path[n])
+		n++;
+	g->schema = schema_new();
+	g->modules = policy_modules_open(plugin_dir, prev, g->schema, f);
+	if (g->modules)
+		g->conf = conf_load(path, n, g->schema, f);
+	if (g->conf)
+		g->policy = policy_build(g->modules, g->conf, g->schema, f);
+	rg_faults_sort(f);
+	if (g->policy && !rg_faults_errors(f))
+		return g;
+	generation_free(g);
+	return NULL;
+}
+
+void generation_free(struct generation *g)
+{
+	if (!g)
+		return;
+	if (g->policy)
+		policy_unref(g->policy);
+	if (g->conf)
+		conf_unref(g->conf);
+	schema_free(g->schema);
+	if (g->modules)
+		policy_modules_unref(g->modules);
+	g_free(g);
+}
+
+static char *unreadable_folder(const char *path, bool contents)
+{
+	DIR *d = opendir(path);
+	struct dirent *entry;
+	char *fault = NULL;
+
+	if (!d)
+		return g_strdup_printf("%s: %s", path, g_strerror(errno));
+	while (contents && !fault && (entry = readdir(d))) {
+		char *file;
+
+		if (!g_str_has_suffix(entry->d_name, ".ini"))
+			continue;
+		file = g_build_filename(path, entry->d_name, NULL);
+		if (access(file, R_OK))
+			fault = g_strdup_printf("%s: %s", file, g_strerror(errno));
+		g_free(file);
+	}
+	closedir(d);
+	return fault;
+}
+
+char *generation_unreadable(const char *const *path, const char *plugin_dir)
+{
+	char *fault = NULL;
+
+	for (; *path && !fault; path++) {
+		struct stat st;
+
+		if (stat(*path, &st) || access(*path, R_OK))
+			fault = g_strdup_printf("%s: %s", *path, g_strerror(errno));
+		else if (S_ISDIR(st.st_mode))
+			fault = unreadable_folder(*path, true);
+	}
+	if (!fault) {
+		fault = unreadable_folder(plugin_dir, false);
+		if (fault) {
+			char *said = g_strdup_printf("plugin folder %s", fault);
+
+			g_free(fault);
+			fault = said;
+		}
+	}
+	return fault;
+}

@@ -1,0 +1,384 @@
+/*
+ * group.c -- IP groups and trunk groups with their status; the accounts that share
+ * a plugin's slot; and events on their way to many accounts, in slices.
+ */
+#include "reg/reg.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+
+struct reg_group *group_named(struct reg_engine *e, const char *name)
+{
+	struct reg_group *g = g_hash_table_lookup(e->group_by_name, name);
+	gpointer health;
+
+	if (g)
+		return g;
+	g = g_new0(struct reg_group, 1);
+	g->e = e;
+	g->id = ++e->ids;
+	g->name = g_strdup(name);
+	g->health = strncmp(name, TRUNK_GROUP, strlen(TRUNK_GROUP)) ? RG_UP : RG_UNKNOWN;
+	members_init(&g->members);
+	if (g_hash_table_lookup_extended(e->believed, name, NULL, &health)) {
+		g->believed = true;
+		g->health = (uint8_t)GPOINTER_TO_UINT(health);
+	}
+	g_ptr_array_add(e->group, g);
+	g_hash_table_insert(e->group_by_name, g->name, g);
+	return g;
+}
+
+/* Online is one server of its set up.  Without keep-alive nothing is known, and it
+ * counts as online; with it, but before an answer, nothing is known yet. */
+void group_status(struct reg_engine *e, struct reg_group *g)
+{
+	const struct conf_proxy_set *ps = g->set ? set_conf(g->set) : NULL;
+	struct rg_event ev = { .type = RG_EV_SERVED };
+	uint8_t health = RG_DOWN;
+
+	if (g->believed)
+		return;
+	if (!ps || !ps->keepalive)
+		health = RG_UP;
+	else if (!g->set->n)
+		health = RG_UNKNOWN;
+	for (uint32_t i = 0; ps && ps->keepalive && i < g->set->n; i++) {
+		if (g->set->view[i].health == RG_UP)
+			health = RG_UP;
+		else if (g->set->view[i].health == RG_UNKNOWN && health == RG_DOWN)
+			health = RG_UNKNOWN;
+	}
+	if (health == g->health)
+		return;
+	if (g->members.id->len > g->members.holes)
+		rg_notice("IP group %s is %s", g->name,
+			  health == RG_UP ? "online" : health == RG_DOWN ? "offline" : "unknown");
+	g->health = health;
+	walk_members(e, &g->members, &ev);
+}
+
+bool reg_engine_believe_group(struct reg_engine *e, const char *name, enum rg_health health)
+{
+	struct reg_group *g = group_named(e, name);
+	struct rg_event ev = { .type = RG_EV_SERVED };
+
+	g_hash_table_insert(e->believed, g_strdup(name), GUINT_TO_POINTER(health));
+	if (!g->believed) {
+		g->believed = true;
+		if (g->set)
+			keepalive_apply(e);
+	}
+	if (g->health == health)
+		return true;
+	g->health = (uint8_t)health;
+	walk_members(e, &g->members, &ev);
+	return true;
+}
+
+/* e->gen is the new generation, the sets have moved. */
+void group_apply(struct reg_engine *e, const struct conf *was)
+{
+	const struct conf *c = e->gen->conf;
+
+	(void)was;
+	for (guint i = 0; i < e->group->len; i++) {
+		struct reg_group *g = g_ptr_array_index(e->group, i);
+
+		if (g->set)
+			g_ptr_array_remove(g->set->groups, g);
+		g->set = NULL;
+	}
+	for (uint32_t i = 0; i < c->n_ip_group; i++) {
+		const struct conf_ip_group *row = &c->ip_group[i];
+		struct reg_group *g = group_named(e, row->row.name);
+
+		if (row->set != CONF_NONE)
+			g->set = set_named(e, c->proxy_set[row->set].row.name);
+		if (g->set)
+			g_ptr_array_add(g->set->groups, g);
+		group_status(e, g);
+	}
+	trunk_apply(e);
+}
+
+/* ---- sharing ------------------------------------------------------------------------- */
+
+/* The lowest index that registers. */
+static void first(struct reg_engine *e, struct reg_share *s)
+{
+	struct rg_group was = s->pub;
+	struct reg_account *f = NULL;
+
+	for (guint i = 0; i < s->member->len && !f; i++) {
+		f = account_at(e, g_array_index(s->member, uint32_t, i));
+		if (f->conf->reg == RG_REG_NO || f->conf->withheld)
+			f = NULL;
+	}
+	s->first_id = f ? f->id : 0;
+	s->pub.first = f ? f->conf->row.index : UINT32_MAX;
+	s->pub.first_registrar = f ? f->registrar : 0;
+	s->pub.first_state = f ? f->state : RG_IDLE;
+	if (was.first != s->pub.first || was.first_registrar != s->pub.first_registrar)
+		walk_share(e, s);
+}
+
+struct reg_share *share_join(struct reg_engine *e, const struct rg_policy *p,
+			     struct reg_group *g, struct reg_account *a)
+{
+	/* a replaced plugin may have another idea of what is in there */
+	char *key = g_strdup_printf("%s %u %u %u", p->m.name, p->slot_version, p->gslot_size,
+				    g->id);
+	struct reg_share *s = g_hash_table_lookup(e->share, key);
+	uint32_t i;
+
+	if (!s) {
+		s = g_new0(struct reg_share, 1);
+		s->key = key;
+		s->pub.id = g->id;
+		s->member = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+		s->slot = g_malloc0(p->gslot_size ? p->gslot_size : 1);
+		g_hash_table_insert(e->share, key, s);
+	} else {
+		g_free(key);
+	}
+	for (i = s->member->len; i; i--) { /* mostly in order, so mostly at the end */
+		struct reg_account *x = account_at(e, g_array_index(s->member, uint32_t, i - 1));
+
+		if (x->conf->row.index < a->conf->row.index)
+			break;
+	}
+	g_array_insert_val(s->member, i, a->id);
+	s->pub.members++;
+	s->pub.bound += a->registrar != 0;
+	s->pub.failed += a->failing;
+	if (!s->first_id || (a->conf->row.index < s->pub.first && a->conf->reg != RG_REG_NO))
+		first(e, s); /* nobody may move for long: all may be held */
+	return s;
+}
+
+void share_leave(struct reg_engine *e, struct reg_share *s, struct reg_account *a)
+{
+	for (guint i = s->member->len; i-- > 0;)
+		if (g_array_index(s->member, uint32_t, i) == a->id) {
+			g_array_remove_index(s->member, i);
+			break;
+		}
+	s->pub.members--;
+	s->pub.bound -= a->registrar != 0;
+	s->pub.failed -= a->failing;
+	if (s->first_id == a->id)
+		first(e, s);
+	if (s->member->len)
+		return;
+	for (GList *l = e->walks.head, *next; l; l = next) {
+		struct reg_walk *w = l->data;
+
+		next = l->next;
+		if (w->share == s) {
+			g_free(w);
+			g_queue_delete_link(&e->walks, l);
+		}
+	}
+	g_hash_table_remove(e->share, s->key);
+	g_array_free(s->member, TRUE);
+	g_free(s->slot);
+	g_free(s->key);
+	g_free(s);
+}
+
+void share_bound(struct reg_engine *e, struct reg_account *a, bool bound)
+{
+	for (unsigned i = 0; i < a->chain->n; i++)
+		if (a->link[i].share)
+			a->link[i].share->pub.bound += bound ? 1u : UINT32_MAX;
+	if (bound) /* whatever took its trunk group out of service is over */
+		trunk_service(e, a, true);
+	share_moved(e, a);
+}
+
+/* Its round brought nothing, or it is bound after all.  A trunk group is told when that
+ * makes all of its accounts failing, or no more all. */
+static void share_failing(struct reg_engine *e, struct reg_account *a, bool failing)
+{
+	a->failing = failing;
+	for (unsigned i = 0; i < a->chain->n; i++) {
+		struct reg_share *s = a->link[i].share;
+		bool all;
+
+		if (!s)
+			continue;
+		all = s->pub.failed == s->pub.members;
+		s->pub.failed += failing ? 1u : UINT32_MAX;
+		if (link_policy(a, i)->group == RG_BY_TRUNK &&
+		    all != (s->pub.failed == s->pub.members))
+			walk_share(e, s);
+	}
+}
+
+/* The account's state or registrar changed: of interest if it is its group's first. */
+void share_moved(struct reg_engine *e, struct reg_account *a)
+{
+	bool fails = a->state == RG_BACKOFF || (a->state == RG_HELD && a->stopped);
+
+	if (!a->failing && fails)
+		share_failing(e, a, true);
+	else if (a->failing && (a->state == RG_BOUND || a->state == RG_IDLE))
+		share_failing(e, a, false);
+	for (unsigned i = 0; i < a->chain->n; i++) {
+		struct reg_share *s = a->link[i].share;
+
+		if (!s)
+			continue;
+		if (!s->first_id || s->first_id == a->id ||
+		    (a->conf->row.index < s->pub.first && a->conf->reg != RG_REG_NO))
+			first(e, s);
+	}
+}
+
+/* ---- walks --------------------------------------------------------------------------- */
+
+static int64_t clock_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+static void walk_one(struct reg_engine *e, struct reg_walk *w, uint32_t id)
+{
+	struct reg_account *a = account_at(e, id);
+
+	if (!a || a->dying)
+		return;
+	if (w->bound_at) {
+		if (a->registrar == w->bound_at)
+			fsm_do(e, a, w->verb);
+		return;
+	}
+	if (chain_hears(a))
+		fsm_tell(e, a, &w->ev);
+}
+
+static void walk(void *arg)
+{
+	struct reg_engine *e = arg;
+	int64_t end = clock_us() + 1000 * SLICE_MS;
+	unsigned n = 0;
+
+	while (!g_queue_is_empty(&e->walks)) {
+		struct reg_walk *w = g_queue_peek_head(&e->walks);
+		GArray *ids = w->share ? w->share->member : w->of->id;
+
+		if (w->at >= ids->len) {
+			if (w->of)
+				w->of->walks--;
+			else
+				w->share->told = false;
+			g_queue_pop_head(&e->walks);
+			g_free(w);
+			continue;
+		}
+		walk_one(e, w, g_array_index(ids, uint32_t, w->at++));
+		if (!e->opt.exact && ++n % 64 == 0 && clock_us() > end)
+			break;
+	}
+	if (!g_queue_is_empty(&e->walks))
+		rg_timer_set(e->timers, &e->walk, rg_now(e->timers) + 1, walk, e);
+}
+
+static void walk_push(struct reg_engine *e, struct reg_walk *w)
+{
+	g_queue_push_tail(&e->walks, w);
+	if (!e->walk.place)
+		rg_timer_set(e->timers, &e->walk, rg_now(e->timers), walk, e);
+}
+
+static struct reg_walk *walk_of(struct reg_engine *e, struct reg_members *m)
+{
+	struct reg_walk *w = g_new0(struct reg_walk, 1);
+
+	w->of = m;
+	m->walks++;
+	walk_push(e, w);
+	return w;
+}
+
+void walk_members(struct reg_engine *e, struct reg_members *m, const struct rg_event *ev)
+{
+	if (m->id->len > m->holes)
+		walk_of(e, m)->ev = *ev;
+}
+
+void walk_bound(struct reg_engine *e, struct reg_members *m, uint32_t server, enum rg_verb verb)
+{
+	struct reg_walk *w;
+
+	if (m->id->len == m->holes)
+		return;
+	w = walk_of(e, m);
+	w->bound_at = server;
+	w->verb = (uint8_t)verb;
+}
+
+/* Members are told once, however often it is asked for while they are being told. */
+void walk_share(struct reg_engine *e, struct reg_share *s)
+{
+	struct reg_walk *w;
+
+	if (s->told)
+		return;
+	s->told = true;
+	w = g_new0(struct reg_walk, 1);
+	w->share = s;
+	w->ev = (struct rg_event){ .type = RG_EV_GROUP };
+	walk_push(e, w);
+}
+
+/* Counts the links of an interface that are down.  false: this "up" follows no "down". */
+static bool link_counts(struct reg_engine *e, const char *interface, bool up)
+{
+	guint down = GPOINTER_TO_UINT(g_hash_table_lookup(e->links, interface));
+
+	if (up && !down)
+		return false;
+	g_hash_table_insert(e->links, g_strdup(interface),
+			    GUINT_TO_POINTER(up ? down - 1 : down + 1));
+	return true;
+}
+
+static bool on_interface(const struct reg_set *set, const char *interface)
+{
+	const struct conf_proxy_set *ps = set_conf(set);
+
+	if (!interface)
+		return true;
+	return ps && ps->interface != CONF_NONE &&
+	       !strcmp(set->e->gen->conf->sip_interface[ps->interface].row.name, interface);
+}
+
+void reg_engine_link(struct reg_engine *e, const char *interface, bool up)
+{
+	struct rg_event ev = { .type = RG_EV_LINK_UP };
+
+	if (!link_counts(e, interface ? interface : "", up) || !up)
+		return;
+	/* Silence while the link was down says nothing about a server. */
+	for (guint i = 1; i < e->server->len; i++) {
+		struct reg_server *s = g_ptr_array_index(e->server, i);
+
+		if (s && s->down == DOWN_SILENT && !s->believed &&
+		    (!interface || !strcmp(s->interface, interface)))
+			server_health(e, s, RG_UNKNOWN, DOWN_NOT);
+	}
+	for (guint i = 0; i < e->set->len; i++) {
+		struct reg_set *set = g_ptr_array_index(e->set, i);
+
+		if (on_interface(set, interface))
+			walk_members(e, &set->members, &ev);
+	}
+}

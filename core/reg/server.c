@@ -1,0 +1,271 @@
+/*
+ * server.c -- one object a server, however many sets name it: whether it lives,
+ * how much it can take at a time, and who waits for a place.
+ */
+#include "reg/reg.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/log.h"
+
+enum {
+	WINDOW_START = 32,
+	SILENT_AFTER = 3, /* transactions in a row without an answer */
+	HALVE_AGAIN_MS = 500 /* one loss shows in many transactions: punish once */
+};
+
+struct reg_server *server_at(struct reg_engine *e, uint32_t id)
+{
+	return id && id < e->server->len ? g_ptr_array_index(e->server, id) : NULL;
+}
+
+static char *server_key(const struct rg_addr *addr, const char *interface, const char *tls_name)
+{
+	char text[RG_ADDR_TEXT];
+
+	return g_strdup_printf("%s %u %s %s", rg_addr_text(addr, text), addr->transport,
+			       interface, tls_name);
+}
+
+static void drain(void *arg);
+
+struct reg_server *server_get(struct reg_engine *e, const struct rg_addr *addr,
+			      const char *interface, const char *tls_name)
+{
+	char *key = server_key(addr, interface, tls_name), text[RG_ADDR_TEXT];
+	struct reg_server *s = g_hash_table_lookup(e->server_by_addr, key);
+	gpointer health;
+
+	if (s) {
+		g_free(key);
+		s->uses++;
+		return s;
+	}
+	s = g_new0(struct reg_server, 1);
+	s->e = e;
+	s->id = e->server->len;
+	s->addr = *addr;
+	s->interface = rg_arena_intern(e->names, interface);
+	s->tls_name = rg_arena_intern(e->names, tls_name);
+	rg_addr_ip(addr, s->host);
+	s->uses = 1;
+	s->window = WINDOW_START;
+	s->sets = g_ptr_array_new();
+	if (g_hash_table_lookup_extended(e->believed, rg_addr_text(addr, text), NULL, &health)) {
+		s->believed = true;
+		s->health = (uint8_t)GPOINTER_TO_UINT(health);
+		s->down = s->health == RG_DOWN ? DOWN_PROBED : DOWN_NOT;
+	}
+	g_ptr_array_add(e->server, s);
+	g_hash_table_insert(e->server_by_addr, key, s);
+	return s;
+}
+
+static void probe_stop(struct reg_engine *e, struct reg_server *s)
+{
+	rg_timer_stop(e->timers, &s->probe);
+	if (!s->probing)
+		return;
+	g_hash_table_remove(e->probes, &s->probing);
+	e->port->forget(e->port->arg, s->probing);
+	s->probing = 0;
+}
+
+/* The id is never given to another: whoever remembers it finds nobody. */
+static void server_free(struct reg_engine *e, struct reg_server *s)
+{
+	struct reg_account *a;
+	char *key = server_key(&s->addr, s->interface, s->tls_name);
+
+	g_hash_table_remove(e->server_by_addr, key);
+	g_free(key);
+	probe_stop(e, s);
+	rg_timer_stop(e->timers, &s->drain);
+	e->server->pdata[s->id] = NULL;
+	while ((a = queue_pop(e, &s->waiting))) {
+		a->set->backlog--;
+		round_unanswered(e, a);
+	}
+	pace_kick(e);
+	g_ptr_array_free(s->sets, TRUE);
+	g_free(s);
+}
+
+/* No set names it: it stays while accounts are bound there, to be shown and left. */
+void server_put(struct reg_engine *e, struct reg_server *s)
+{
+	if (--s->uses)
+		return;
+	s->keeper = NULL;
+	probe_stop(e, s);
+	if (!s->bound)
+		server_free(e, s);
+}
+
+void server_bound(struct reg_engine *e, struct reg_server *s, int by)
+{
+	s->bound = (uint32_t)((int)s->bound + by);
+	if (!s->bound && !s->uses)
+		server_free(e, s);
+}
+
+/* Position of its interface in the present configuration. */
+uint32_t server_interface(struct reg_engine *e, const struct reg_server *s)
+{
+	const struct conf *c = e->gen->conf;
+
+	for (uint32_t i = 0; i < c->n_sip_interface; i++)
+		if (!strcmp(c->sip_interface[i].row.name, s->interface))
+			return i;
+	return 0;
+}
+
+void server_health(struct reg_engine *e, struct reg_server *s, enum rg_health health,
+		   enum reg_down why)
+{
+	char text[RG_ADDR_TEXT];
+
+	if (s->health == health && s->down == why)
+		return;
+	s->down = (uint8_t)why;
+	s->good = 0;
+	if (why == DOWN_NOT) {
+		s->unanswered = 0;
+		s->trial = 0;
+	}
+	if (s->health != health) {
+		bool loud = health == RG_DOWN || s->health == RG_DOWN;
+
+		s->health = (uint8_t)health;
+		if (loud)
+			rg_notice("server %s %s: %s", rg_addr_text(&s->addr, text),
+				  rg_transport_name(s->addr.transport),
+				  health != RG_DOWN	   ? "is back"
+				  : why == DOWN_SILENT ? "is down: three requests unanswered"
+						       : "is down: keep-alive failed");
+		for (guint i = 0; i < s->sets->len; i++)
+			set_health(e, g_ptr_array_index(s->sets, i), s);
+	}
+	keepalive_server(e, s);
+	if (s->waiting.n)
+		rg_timer_set(e->timers, &s->drain, rg_now(e->timers), drain, s);
+}
+
+/* A server that fell silent takes one REGISTER at a time, as a trial. */
+bool server_refuses(const struct reg_server *s)
+{
+	return s->down == DOWN_SILENT && s->trial;
+}
+
+bool server_enter(struct reg_engine *e, struct reg_server *s, struct reg_account *a)
+{
+	if (s->down == DOWN_SILENT) {
+		s->trial = a->round->token;
+	} else if (!e->opt.exact && s->in_flight >= s->window) {
+		queue_push(e, &s->waiting, a);
+		a->set->backlog++;
+		return false;
+	}
+	s->in_flight++;
+	return true;
+}
+
+void server_unwait(struct reg_engine *e, struct reg_server *s, struct reg_account *a)
+{
+	queue_remove(e, &s->waiting, a);
+	a->set->backlog--;
+	if (!s->drain.place)
+		rg_timer_set(e->timers, &s->drain, rg_now(e->timers), drain, s);
+}
+
+/* A request was given up; its place is free. */
+void server_abandon(struct reg_engine *e, struct reg_server *s, uint64_t token)
+{
+	if (s->in_flight)
+		s->in_flight--;
+	if (s->trial == token)
+		s->trial = 0;
+	if (s->waiting.n && !s->drain.place)
+		rg_timer_set(e->timers, &s->drain, rg_now(e->timers), drain, s);
+}
+
+/* Once for what was on its way together: a request sent before the last halving tells
+ * nothing new.  Loss alone never leaves less than the start; 503 and silence may. */
+static void halve(struct reg_engine *e, struct reg_server *s, rg_ms sent_at, uint32_t least)
+{
+	if (sent_at <= s->halved_at || rg_now(e->timers) - s->halved_at < HALVE_AGAIN_MS)
+		return;
+	s->halved_at = rg_now(e->timers);
+	s->window = MAX(s->window / 2, MIN(least, s->window));
+	s->grow = 0;
+}
+
+/* One more place for each answer below the start, then one for each window full. */
+static void widen(struct reg_server *s)
+{
+	uint32_t max = s->window_max ? s->window_max : 1024;
+
+	if (s->window >= max) {
+		s->window = max;
+		return;
+	}
+	if (++s->grow >= (s->window < 256 ? 1 : s->window / 16)) {
+		s->window++;
+		s->grow = 0;
+	}
+}
+
+void server_leave(struct reg_engine *e, struct reg_server *s, const struct reg_answer *ans,
+		  rg_ms sent_at)
+{
+	if (s->in_flight)
+		s->in_flight--;
+	s->trial = 0;
+	if (ans->code) {
+		s->unanswered = 0;
+		if (s->down == DOWN_SILENT)
+			server_health(e, s, RG_UP, DOWN_NOT);
+		if (ans->code == 503)
+			halve(e, s, sent_at, 1);
+		else if (ans->repeated)
+			halve(e, s, sent_at, WINDOW_START);
+		else
+			widen(s);
+	} else {
+		e->counts.unanswered++;
+		halve(e, s, sent_at, 1);
+		if (++s->unanswered >= SILENT_AFTER && s->down == DOWN_NOT && !s->believed)
+			server_health(e, s, RG_DOWN, DOWN_SILENT);
+	}
+	if (s->waiting.n && s->in_flight < s->window && !s->drain.place)
+		rg_timer_set(e->timers, &s->drain, rg_now(e->timers), drain, s);
+}
+
+/* Give places to those that wait; if the server is down they are told at once, a
+ * slice at a time, and the policies choose the next. */
+static void drain(void *arg)
+{
+	struct reg_server *s = arg;
+	struct reg_engine *e = s->e;
+	struct reg_account *a;
+	uint32_t told = 0;
+
+	s->uses++; /* it may lose its last account below */
+	while (s->waiting.n && told++ < 500) {
+		if (s->down != DOWN_SILENT && s->in_flight >= s->window)
+			break;
+		a = queue_pop(e, &s->waiting);
+		a->set->backlog--;
+		if (s->down == DOWN_SILENT) {
+			round_unanswered(e, a);
+		} else {
+			s->in_flight++;
+			round_go(e, a);
+		}
+	}
+	if (s->waiting.n && (s->down == DOWN_SILENT || s->in_flight < s->window))
+		rg_timer_set(e->timers, &s->drain, rg_now(e->timers) + 1, drain, s);
+	server_put(e, s);
+	pace_pump(e);
+}

@@ -1,0 +1,484 @@
+/*
+ * set.c -- proxy sets: the servers of one, in configured or resolved order.  The
+ * list is one array, shared by the views of all accounts of the set.
+ */
+#include "reg/reg.h"
+
+#include <string.h>
+
+#include "base/log.h"
+
+enum {
+	LOOKUP_RETRY_MS = 10000, /* after a failed lookup (the device's 10 s) */
+	FRESH_MS = 1000 /* searches of one second share an answer */
+};
+
+const struct conf_proxy_set *set_conf(const struct reg_set *set)
+{
+	return set->pos == CONF_NONE ? NULL : &set->e->gen->conf->proxy_set[set->pos];
+}
+
+struct reg_set *set_named(struct reg_engine *e, const char *name)
+{
+	return g_hash_table_lookup(e->set_by_name, name);
+}
+
+int set_rank(const struct reg_set *set, uint32_t server)
+{
+	for (uint32_t i = 0; i < set->n; i++)
+		if (set->view[i].id == server)
+			return (int)i;
+	return -1;
+}
+
+/* "Working": the first that keep-alive has not found down and that did not fail the
+ * group's last attempt; 0 if none is. */
+uint32_t set_working(const struct reg_set *set)
+{
+	for (uint32_t i = 0; i < set->n; i++)
+		if (set->view[i].roles & RG_REGISTRAR && set->view[i].health != RG_DOWN &&
+		    !set->view[i].failed)
+			return set->view[i].id;
+	return 0;
+}
+
+void set_failed(struct reg_engine *e, struct reg_set *set, uint32_t server, bool failed)
+{
+	int rank = set_rank(set, server);
+	bool all = true;
+
+	(void)e;
+	if (rank < 0)
+		return;
+	set->view[rank].failed = failed;
+	for (uint32_t i = 0; i < set->n; i++)
+		all &= set->view[i].failed || set->view[i].health == RG_DOWN;
+	for (uint32_t i = 0; all && i < set->n; i++) /* once all have failed, all count again */
+		set->view[i].failed = false;
+}
+
+void set_health(struct reg_engine *e, struct reg_set *set, struct reg_server *s)
+{
+	int rank = set_rank(set, s->id);
+	struct rg_event ev = { .type = RG_EV_HEALTH, .server = s->id, .code = s->health };
+
+	if (rank < 0)
+		return;
+	set->view[rank].health = s->health;
+	if (s->health == RG_UP)
+		set->view[rank].failed = false;
+	for (guint i = 0; i < set->groups->len; i++)
+		group_status(e, g_ptr_array_index(set->groups, i));
+	walk_members(e, &set->members, &ev);
+	if (s->health == RG_DOWN && e->gen->conf->gateway.register_on_server_down)
+		walk_bound(e, &set->members, s->id, RG_DO_RESTART);
+}
+
+/* ---- the list ---------------------------------------------------------------------- */
+
+struct entry {
+	struct reg_server *s;
+	uint32_t ip;
+	uint16_t priority, weight;
+	bool has_priority;
+	rg_ms ttl_until;
+};
+
+static void entry_add(struct reg_set *set, GArray *l, uint32_t ip, const struct rg_addr *addr,
+		      uint16_t priority, uint16_t weight, bool has, rg_ms until)
+{
+	const struct conf *c = set->e->gen->conf;
+	const struct conf_proxy_set *ps = set_conf(set);
+	const struct conf_proxy_ip *p = &c->proxy_ip[ip];
+	struct entry x = { .ip = ip, .priority = priority, .weight = weight,
+			   .has_priority = has, .ttl_until = until };
+	const char *interface = ps->interface == CONF_NONE
+					? "" : c->sip_interface[ps->interface].row.name;
+
+	if (l->len == RG_SERVERS)
+		return;
+	x.s = server_get(set->e, addr, interface,
+			 addr->transport == RG_TLS ? p->host : "");
+	for (guint i = 0; i < l->len; i++)
+		if (g_array_index(l, struct entry, i).s == x.s) {
+			server_put(set->e, x.s);
+			return;
+		}
+	g_array_append_val(l, x);
+}
+
+static gint by_priority(gconstpointer a, gconstpointer b)
+{
+	const struct entry *x = a, *y = b;
+
+	return (int)x->priority - (int)y->priority;
+}
+
+static void entries(struct reg_set *set, GArray *l)
+{
+	const struct conf *c = set->e->gen->conf;
+	const struct conf_proxy_set *ps = set_conf(set);
+	bool any = false;
+
+	for (uint32_t i = ps ? ps->first_ip : 0; ps && i < ps->first_ip + ps->n_ip; i++) {
+		const struct conf_proxy_ip *p = &c->proxy_ip[i];
+
+		if (p->addr.family) {
+			entry_add(set, l, i, &p->addr, p->priority, p->weight, p->has_priority,
+				  RG_NEVER);
+			any |= p->has_priority;
+			continue;
+		}
+		for (uint32_t k = 0; k < set->n_names; k++) {
+			struct reg_name *n = &set->names[k];
+
+			for (uint32_t m = 0; n->ip == i && m < n->n; m++)
+				entry_add(set, l, i, &n->addr[m].addr,
+					  p->has_priority ? p->priority : n->addr[m].priority,
+					  p->has_priority ? p->weight : n->addr[m].weight,
+					  p->has_priority, n->until);
+		}
+	}
+	if (any) /* listed order within one priority: the sort must be stable */
+		for (guint i = 1; i < l->len; i++)
+			for (guint k = i; k && by_priority(&g_array_index(l, struct entry, k - 1),
+							   &g_array_index(l, struct entry, k)) > 0;
+			     k--) {
+				struct entry x = g_array_index(l, struct entry, k);
+
+				g_array_index(l, struct entry, k) =
+					g_array_index(l, struct entry, k - 1);
+				g_array_index(l, struct entry, k - 1) = x;
+			}
+}
+
+static void use_conf(struct reg_server *s, const struct conf_proxy_set *ps, uint32_t cap)
+{
+	s->window_max = ps->register_window ? ps->register_window : 1024;
+	if (cap && s->window_max > cap)
+		s->window_max = cap;
+	if (s->window > s->window_max)
+		s->window = s->window_max;
+}
+
+/* Accounts of the set that stayed bound to a server while it was not in the list. */
+static uint32_t bound_there(const struct reg_set *set, uint32_t server)
+{
+	uint32_t n = 0;
+
+	for (guint i = 0; i < set->members.id->len; i++) {
+		const struct reg_account *a =
+			account_at(set->e, g_array_index(set->members.id, uint32_t, i));
+
+		n += a && a->registrar == server;
+	}
+	return n;
+}
+
+/* Put the list together anew; true if the servers or their order changed. */
+static bool rebuild(struct reg_set *set)
+{
+	struct reg_engine *e = set->e;
+	GArray *l = g_array_new(FALSE, TRUE, sizeof(struct entry));
+	struct rg_server *old = set->view;
+	struct reg_server **old_srv = set->srv;
+	uint32_t old_n = set->n, *old_bound = set->bound;
+	bool changed;
+
+	entries(set, l);
+	set->n = l->len;
+	set->view = g_new0(struct rg_server, l->len + 1);
+	set->srv = g_new0(struct reg_server *, l->len + 1);
+	set->ip = g_renew(uint32_t, set->ip, l->len + 1);
+	set->bound = g_new0(uint32_t, l->len + 1);
+	changed = set->n != old_n;
+	for (uint32_t i = 0; i < set->n; i++) {
+		struct entry *x = &g_array_index(l, struct entry, i);
+		const struct conf_proxy_ip *p = &e->gen->conf->proxy_ip[x->ip];
+		bool known = false;
+
+		set->srv[i] = x->s;
+		set->ip[i] = x->ip;
+		set->view[i] = (struct rg_server){
+			.id = x->s->id, .rank = (uint16_t)i, .roles = p->roles,
+			.health = x->s->health, .master = p->master,
+			.transport = x->s->addr.transport, .priority = x->priority,
+			.weight = x->weight, .ttl_until = x->ttl_until, .host = x->s->host,
+		};
+		for (uint32_t k = 0; k < old_n; k++)
+			if (old[k].id == x->s->id) {
+				set->view[i].failed = old[k].failed;
+				set->bound[i] = old_bound[k];
+				known = true;
+			}
+		changed |= !known || i >= old_n || old[i].id != x->s->id;
+		if (!known) {
+			g_ptr_array_add(x->s->sets, set);
+			set->bound[i] = x->s->bound ? bound_there(set, x->s->id) : 0;
+		}
+		use_conf(x->s, set_conf(set), e->opt.window_cap);
+	}
+	for (uint32_t k = 0; k < old_n; k++) {
+		if (set_rank(set, old[k].id) < 0)
+			g_ptr_array_remove(old_srv[k]->sets, set);
+		server_put(e, old_srv[k]);
+	}
+	g_free(old);
+	g_free(old_srv);
+	g_free(old_bound);
+	g_array_free(l, TRUE);
+	return changed;
+}
+
+static void changed(struct reg_set *set)
+{
+	struct rg_event ev = { .type = RG_EV_SERVERS };
+
+	keepalive_apply(set->e);
+	for (guint i = 0; i < set->groups->len; i++)
+		group_status(set->e, g_ptr_array_index(set->groups, i));
+	walk_members(set->e, &set->members, &ev);
+}
+
+/* ---- names --------------------------------------------------------------------------- */
+
+static void resolve_due(void *arg)
+{
+	struct reg_set *set = arg;
+
+	set_resolve(set->e, set, false);
+}
+
+static void names_apply(struct reg_set *set)
+{
+	const struct conf *c = set->e->gen->conf;
+	const struct conf_proxy_set *ps = set_conf(set);
+	struct reg_name *old = set->names;
+	uint32_t old_n = set->n_names;
+
+	set->names = NULL;
+	set->n_names = 0;
+	for (uint32_t i = ps ? ps->first_ip : 0; ps && i < ps->first_ip + ps->n_ip; i++) {
+		struct reg_name n = { .ip = i };
+
+		if (c->proxy_ip[i].addr.family)
+			continue;
+		set->names = g_renew(struct reg_name, set->names, set->n_names + 1);
+		set->names[set->n_names++] = n;
+	}
+	for (uint32_t k = 0; k < old_n; k++) {
+		if (old[k].token) {
+			g_hash_table_remove(set->e->probes, &old[k].token);
+			set->e->port->forget(set->e->port->arg, old[k].token);
+		}
+		g_free(old[k].addr);
+	}
+	g_free(old);
+	set->resolving = false;
+}
+
+/* The name is asked again when its TTL or ProxyIPListRefreshTime is over. */
+static void resolve_plan(struct reg_set *set)
+{
+	struct reg_engine *e = set->e;
+	rg_ms next = rg_now(e->timers) + 1000 * (rg_ms)e->gen->conf->gateway.proxy_list_refresh;
+
+	for (uint32_t i = 0; i < set->n_names; i++)
+		if (!set->names[i].n)
+			next = MIN(next, set->names[i].asked_at + LOOKUP_RETRY_MS);
+	if (set->n_names)
+		rg_timer_set(e->timers, &set->resolve, next, resolve_due, set);
+}
+
+void set_resolve(struct reg_engine *e, struct reg_set *set, bool again)
+{
+	const struct conf *c = set->e->gen->conf;
+	const struct conf_proxy_set *ps = set_conf(set);
+
+	for (uint32_t i = 0; ps && i < set->n_names; i++) {
+		struct reg_name *n = &set->names[i];
+		const struct conf_proxy_ip *p = &c->proxy_ip[n->ip];
+		struct reg_lookup l = {
+			.host = p->host, .port = p->port, .transport = p->addr.transport,
+			.transport_set = p->transport_set, .again = again,
+			.method = (uint8_t)(ps->dns_method >= 0 ? ps->dns_method
+								: c->gateway.dns_query_type),
+		};
+
+		if (n->token)
+			continue;
+		l.token = ++e->probe_tokens;
+		n->asked_at = rg_now(e->timers);
+		if (e->port->resolve(e->port->arg, &l))
+			continue;
+		n->token = l.token;
+		set->resolving = true;
+		g_hash_table_insert(e->probes, g_memdup2(&l.token, sizeof l.token), set);
+	}
+	if (set->n_names)
+		resolve_plan(set);
+}
+
+bool set_ready(struct reg_engine *e, struct reg_set *set, struct reg_account *a)
+{
+	rg_ms now = rg_now(e->timers);
+	bool fresh = true;
+
+	if (set->n && chain_follows(a))
+		return true;
+	for (uint32_t i = 0; i < set->n_names; i++)
+		fresh &= set->names[i].asked_at && now - set->names[i].asked_at < FRESH_MS;
+	if (!set->resolving && fresh)
+		return true;
+	if (!set->resolving)
+		set_resolve(e, set, true);
+	if (!set->resolving)
+		return true;
+	a->waits = WAITS_NAME;
+	queue_push(e, &set->unresolved, a);
+	return false;
+}
+
+void reg_resolved(struct reg_engine *e, uint64_t token, const struct reg_resolved *addr, size_t n)
+{
+	struct reg_set *set = g_hash_table_lookup(e->probes, &token);
+	struct reg_queue waiting;
+	struct reg_account *a;
+
+	if (!set)
+		return;
+	g_hash_table_remove(e->probes, &token);
+	set->resolving = false;
+	for (uint32_t i = 0; i < set->n_names; i++) {
+		struct reg_name *x = &set->names[i];
+
+		if (x->token == token) {
+			const char *host = e->gen->conf->proxy_ip[x->ip].host;
+
+			x->token = 0;
+			if (!n) {
+				rg_warn("proxy set %s: %s does not resolve%s", set->name, host,
+					x->n ? "; the last good answer stays" : "");
+				continue;
+			}
+			g_free(x->addr);
+			x->n = (uint32_t)MIN(n, (size_t)RG_SERVERS);
+			x->addr = g_memdup2(addr, x->n * sizeof *addr);
+			x->until = rg_now(e->timers) + 1000 * (rg_ms)addr[0].ttl;
+		}
+		set->resolving |= x->token != 0;
+	}
+	if (rebuild(set))
+		changed(set);
+	resolve_plan(set);
+	if (set->resolving)
+		return;
+	waiting = set->unresolved;
+	memset(&set->unresolved, 0, sizeof set->unresolved);
+	while ((a = queue_pop(e, &waiting))) {
+		a->waits = WAITS_NOT;
+		round_begin(e, a, a->start);
+	}
+}
+
+/* ---- configuration -------------------------------------------------------------------- */
+
+static struct reg_set *set_new(struct reg_engine *e, const char *name)
+{
+	struct reg_set *set = g_new0(struct reg_set, 1);
+
+	set->e = e;
+	set->id = ++e->ids;
+	set->name = g_strdup(name);
+	set->groups = g_ptr_array_new();
+	members_init(&set->members);
+	g_ptr_array_add(e->set, set);
+	g_hash_table_insert(e->set_by_name, set->name, set);
+	return set;
+}
+
+void set_clear(struct reg_engine *e, struct reg_set *set)
+{
+	set->pos = CONF_NONE;
+	names_apply(set);
+	rebuild(set);
+	rg_timer_stop(e->timers, &set->resolve);
+	g_hash_table_remove(e->set_by_name, set->name);
+	g_ptr_array_remove(e->set, set);
+	g_queue_remove(&e->ring, set);
+	members_clear(&set->members);
+	g_ptr_array_free(set->groups, TRUE);
+	g_free(set->view);
+	g_free(set->srv);
+	g_free(set->ip);
+	g_free(set->bound);
+	g_free(set->names);
+	g_free(set->name);
+	g_free(set);
+}
+
+static bool names_differ(const struct reg_set *set, const struct conf *was, uint32_t was_pos)
+{
+	const struct conf_proxy_set *x = &was->proxy_set[was_pos], *y = set_conf(set);
+
+	if (x->n_ip != y->n_ip || x->dns_method != y->dns_method)
+		return true;
+	for (uint32_t i = 0; i < x->n_ip; i++) {
+		const struct conf_proxy_ip *p = &was->proxy_ip[x->first_ip + i];
+		const struct conf_proxy_ip *q = &set->e->gen->conf->proxy_ip[y->first_ip + i];
+
+		if (strcmp(p->host, q->host) || p->port != q->port ||
+		    p->addr.transport != q->addr.transport)
+			return true;
+	}
+	return false;
+}
+
+/* Nobody answers any more those that wait for a name: they start again. */
+static void release(struct reg_set *set)
+{
+	struct reg_account *a;
+
+	while (!set->resolving && (a = queue_pop(set->e, &set->unresolved)))
+		pace_queue(set->e, a);
+}
+
+/* e->gen is the new generation; was the configuration before, NULL at the start. */
+void set_apply(struct reg_engine *e, const struct conf *was)
+{
+	const struct conf *c = e->gen->conf;
+
+	for (guint i = 0; i < e->set->len; i++) {
+		struct reg_set *set = g_ptr_array_index(e->set, i);
+
+		set->pos = conf_proxy_set_find(c, set->name);
+		if (set->pos == CONF_NONE) {
+			names_apply(set); /* its rows are gone */
+			rg_timer_stop(e->timers, &set->resolve);
+			release(set);
+		}
+	}
+	for (uint32_t i = 0; i < c->n_proxy_set; i++) {
+		struct reg_set *set = set_named(e, c->proxy_set[i].row.name);
+		uint32_t was_pos = was ? conf_proxy_set_find(was, c->proxy_set[i].row.name)
+				       : CONF_NONE;
+		bool renamed;
+
+		if (!set)
+			set = set_new(e, c->proxy_set[i].row.name);
+		set->pos = i;
+		renamed = was_pos == CONF_NONE || names_differ(set, was, was_pos);
+		if (renamed)
+			names_apply(set);
+		else
+			for (uint32_t k = 0; k < set->n_names; k++)
+				set->names[k].ip = set->names[k].ip -
+						   was->proxy_set[was_pos].first_ip +
+						   c->proxy_set[i].first_ip;
+		if (rebuild(set) && was)
+			changed(set);
+		if (renamed && set->n_names)
+			set_resolve(e, set, false);
+		release(set);
+	}
+}

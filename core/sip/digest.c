@@ -1,0 +1,436 @@
+#include "sip/digest.h"
+
+#include <glib.h>
+#include <openssl/evp.h>
+#include <stdint.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/random.h"
+#include "sip/challenge.h"
+
+enum { HASH_MOST = 32, HEX_MOST = 2 * HASH_MOST, CNONCE = 8 };
+enum qop { QOP_NONE, QOP_AUTH, QOP_AUTH_INT };
+
+/* A hash is fetched once per process; its context is used again and again. */
+static struct hash {
+	const char *name, *provider_name;
+	size_t bytes;
+	bool tried;
+	EVP_MD_CTX *ctx; /* NULL: not tried yet, or not to be had (FIPS: no MD5) */
+} hashes[] = {
+	{ "MD5", "MD5", 16, false, NULL },
+	{ "SHA-256", "SHA2-256", 32, false, NULL },
+	{ "SHA-512-256", "SHA2-512/256", 32, false, NULL },
+};
+
+struct digest {
+	uint32_t nc;
+	uint16_t realm, opaque, nonce; /* lengths */
+	uint16_t room;		       /* for the nonce, which stands last */
+	uint8_t hash;
+	uint8_t qop;
+	bool sess : 1, named : 1 /* algorithm was given */, has_opaque : 1, proxy : 1,
+		stale : 1;
+	uint8_t cnonce[CNONCE];
+	char text[]; /* raw H(A1), realm and a terminator, opaque, nonce */
+};
+
+struct choice {
+	size_t hash;
+	bool sess;
+	enum qop qop;
+};
+
+static bool hash_begin(struct hash *h)
+{
+	if (!h->tried) {
+		EVP_MD *md = EVP_MD_fetch(NULL, h->provider_name, NULL);
+
+		h->tried = true;
+		h->ctx = EVP_MD_CTX_new();
+		if (!md || !h->ctx || !EVP_DigestInit_ex2(h->ctx, md, NULL)) {
+			EVP_MD_CTX_free(h->ctx);
+			h->ctx = NULL;
+		}
+		EVP_MD_free(md); /* the context holds it */
+		return h->ctx;
+	}
+	return h->ctx && EVP_DigestInit_ex2(h->ctx, NULL, NULL);
+}
+
+static void hash_add(struct hash *h, const void *p, size_t n)
+{
+	EVP_DigestUpdate(h->ctx, p, n);
+}
+
+static void hash_str(struct hash *h, const char *s)
+{
+	hash_add(h, s, strlen(s));
+}
+
+static void hash_end(struct hash *h, uint8_t out[HASH_MOST])
+{
+	EVP_DigestFinal_ex(h->ctx, out, NULL);
+}
+
+static size_t hex(char *out, const uint8_t *p, size_t n)
+{
+	static const char digit[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < n; i++) {
+		*out++ = digit[p[i] >> 4];
+		*out++ = digit[p[i] & 15];
+	}
+	return 2 * n;
+}
+
+static void hash_end_hex(struct hash *h, char out[HEX_MOST])
+{
+	uint8_t raw[HASH_MOST];
+
+	hash_end(h, raw);
+	hex(out, raw, h->bytes);
+	explicit_bzero(raw, sizeof raw);
+}
+
+static char *realm_of(const struct digest *d)
+{
+	return (char *)d->text + hashes[d->hash].bytes;
+}
+
+static char *opaque_of(const struct digest *d)
+{
+	return realm_of(d) + d->realm + 1;
+}
+
+static char *nonce_of(const struct digest *d)
+{
+	return opaque_of(d) + d->opaque;
+}
+
+/* ---- the challenge ------------------------------------------------------------- */
+
+/* false: an algorithm that we or the library lack. */
+static bool choose_hash(struct choice *ch, const struct challenge_str *algorithm)
+{
+	const char *s = algorithm->p ? algorithm->p : "MD5";
+	size_t n = algorithm->p ? algorithm->n : 3;
+
+	ch->sess = n > 5 && !strncasecmp(s + n - 5, "-sess", 5);
+	if (ch->sess)
+		n -= 5;
+	for (ch->hash = 0; ch->hash < G_N_ELEMENTS(hashes); ch->hash++) {
+		struct hash *h = &hashes[ch->hash];
+
+		if (n == strlen(h->name) && !strncasecmp(s, h->name, n))
+			return hash_begin(h);
+	}
+	return false;
+}
+
+/* auth before auth-int; an empty list is none. */
+static bool choose_qop(struct choice *ch, const struct challenge_str *qop)
+{
+	const char *p = qop->p, *end = p ? p + qop->n : NULL;
+	bool any = false;
+
+	ch->qop = QOP_NONE;
+	while (p < end) {
+		size_t n = 0;
+
+		while (p + n < end && !strchr(", \t", p[n]))
+			n++;
+		any |= n > 0;
+		if (n == 4 && !strncasecmp(p, "auth", 4))
+			ch->qop = QOP_AUTH;
+		else if (n == 8 && !strncasecmp(p, "auth-int", 8) && !ch->qop)
+			ch->qop = QOP_AUTH_INT;
+		p += n < (size_t)(end - p) ? n + 1 : n;
+	}
+	return ch->qop || !any;
+}
+
+static struct digest *make(const struct challenge *c, const struct choice *ch)
+{
+	struct hash *h = &hashes[ch->hash];
+	size_t fixed = sizeof(struct digest) + h->bytes + c->realm.n + 1 + c->opaque.n;
+	/* malloc gives 16 n + 8 bytes; what is left over may hold a longer nextnonce */
+	size_t size = ((fixed + c->nonce.n + 8 + 15) & ~(size_t)15) - 8;
+	struct digest *d = g_malloc0(size);
+
+	d->realm = (uint16_t)c->realm.n;
+	d->opaque = (uint16_t)c->opaque.n;
+	d->nonce = (uint16_t)c->nonce.n;
+	d->room = (uint16_t)(size - fixed);
+	d->hash = (uint8_t)ch->hash;
+	d->qop = (uint8_t)ch->qop;
+	d->sess = ch->sess;
+	d->named = c->algorithm.p;
+	d->has_opaque = c->opaque.p;
+	memcpy(realm_of(d), c->realm.p, c->realm.n);
+	if (c->opaque.n)
+		memcpy(opaque_of(d), c->opaque.p, c->opaque.n);
+	memcpy(nonce_of(d), c->nonce.p, c->nonce.n);
+	return d;
+}
+
+/* H(A1), RFC 7616 3.4.2.  The session key of -sess is made of the first cnonce, which
+ * is then kept, for servers that compute it anew each time. */
+static void derive(struct digest *d, const char *username, const char *password)
+{
+	struct hash *h = &hashes[d->hash];
+	uint8_t raw[HASH_MOST];
+	char text[HEX_MOST], cnonce[2 * CNONCE];
+
+	hash_begin(h);
+	hash_str(h, username);
+	hash_add(h, ":", 1);
+	hash_add(h, realm_of(d), d->realm);
+	hash_add(h, ":", 1);
+	hash_str(h, password);
+	hash_end(h, raw);
+	if (d->sess) {
+		rg_random(d->cnonce, CNONCE);
+		hash_begin(h);
+		hash_add(h, text, hex(text, raw, h->bytes));
+		hash_add(h, ":", 1);
+		hash_add(h, nonce_of(d), d->nonce);
+		hash_add(h, ":", 1);
+		hash_add(h, cnonce, hex(cnonce, d->cnonce, CNONCE));
+		hash_end(h, raw);
+		explicit_bzero(text, sizeof text);
+	}
+	memcpy(d->text, raw, h->bytes);
+	explicit_bzero(raw, sizeof raw);
+}
+
+static bool same_challenge(const struct digest *a, const struct digest *b)
+{
+	return a->realm == b->realm && a->nonce == b->nonce && a->proxy == b->proxy &&
+	       !memcmp(realm_of(a), realm_of(b), a->realm) &&
+	       !memcmp(nonce_of(a), nonce_of(b), a->nonce);
+}
+
+static enum digest_verdict take(struct digest **dp, const struct challenge *c,
+				const struct choice *ch, bool proxy, const char *username,
+				const char *password)
+{
+	struct digest *old = *dp, *d = make(c, ch);
+
+	d->proxy = proxy;
+	d->stale = c->stale;
+	if (old && old->nc && same_challenge(old, d)) {
+		if (!c->stale) {
+			digest_free(d);
+			return DIGEST_REFUSED;
+		}
+		d->nc = old->nc; /* one nonce, one series of counts */
+	}
+	derive(d, username, password);
+	digest_free(old);
+	*dp = d;
+	return DIGEST_OK;
+}
+
+enum digest_verdict digest_challenge(struct digest **dp, const char *const *value,
+				     const size_t *len, size_t n, bool proxy,
+				     const char *username, const char *password)
+{
+	enum digest_verdict verdict = DIGEST_MALFORMED;
+	struct challenge c;
+	struct choice ch;
+
+	for (size_t i = 0; i < n; i++) {
+		const char *at = value[i], *end = at + len[i];
+
+		while (challenge_next(&c, &at, end)) {
+			if (c.digest && (c.malformed || !c.realm.p || !c.nonce.n))
+				continue;
+			if (c.digest && choose_hash(&ch, &c.algorithm) &&
+			    choose_qop(&ch, &c.qop))
+				return take(dp, &c, &ch, proxy, username, password);
+			if (c.digest || !c.malformed)
+				verdict = DIGEST_UNSUPPORTED;
+		}
+	}
+	return verdict;
+}
+
+void digest_info(struct digest *d, const char *value, size_t len)
+{
+	struct challenge c;
+	char *nonce = nonce_of(d);
+
+	challenge_info(&c, value, value + len);
+	if (c.malformed || !c.nextnonce.n || c.nextnonce.n > d->room)
+		return;
+	if (c.nextnonce.n == d->nonce && !memcmp(nonce, c.nextnonce.p, d->nonce))
+		return;
+	memcpy(nonce, c.nextnonce.p, c.nextnonce.n);
+	d->nonce = (uint16_t)c.nextnonce.n;
+	d->nc = 0;
+}
+
+/* ---- the answer ---------------------------------------------------------------- */
+
+struct line {
+	char *p, *end;
+	bool bad; /* does not fit, or would break the line */
+};
+
+static void put(struct line *l, const char *s, size_t n)
+{
+	if ((size_t)(l->end - l->p) < n) {
+		l->bad = true;
+		return;
+	}
+	memcpy(l->p, s, n);
+	l->p += n;
+}
+
+static void put_str(struct line *l, const char *s)
+{
+	put(l, s, strlen(s));
+}
+
+/* name="value", escaped; name holds what goes before the value, quote included. */
+static void put_quoted(struct line *l, const char *name, const char *s, size_t n)
+{
+	size_t from = 0;
+
+	put_str(l, name);
+	for (size_t i = 0; i < n; i++) {
+		if ((unsigned char)s[i] < 0x20 ? s[i] != '\t' : s[i] == 0x7f)
+			l->bad = true;
+		if (s[i] != '"' && s[i] != '\\')
+			continue;
+		put(l, s + from, i - from);
+		put(l, "\\", 1);
+		from = i;
+	}
+	put(l, s + from, n - from);
+	put(l, "\"", 1);
+}
+
+/* H(A2), RFC 7616 3.4.3 */
+static void hash_request(struct hash *h, char out[HEX_MOST], enum qop qop, const char *method,
+			 const char *uri, const void *body, size_t body_len)
+{
+	char text[HEX_MOST];
+
+	if (qop == QOP_AUTH_INT) {
+		hash_begin(h);
+		hash_add(h, body, body_len);
+		hash_end_hex(h, text);
+	}
+	hash_begin(h);
+	hash_str(h, method);
+	hash_add(h, ":", 1);
+	hash_str(h, uri);
+	if (qop == QOP_AUTH_INT) {
+		hash_add(h, ":", 1);
+		hash_add(h, text, 2 * h->bytes);
+	}
+	hash_end_hex(h, out);
+}
+
+/* RFC 7616 3.4.1; without qop RFC 2069.  count: ":nc:cnonce:qop:", or ":". */
+static void hash_response(const struct digest *d, char out[HEX_MOST], const char *count,
+			  size_t n, const char *request)
+{
+	struct hash *h = &hashes[d->hash];
+	char ha1[HEX_MOST];
+
+	hash_begin(h);
+	hash_add(h, ha1, hex(ha1, (const uint8_t *)d->text, h->bytes));
+	hash_add(h, ":", 1);
+	hash_add(h, nonce_of(d), d->nonce);
+	hash_add(h, count, n);
+	hash_add(h, request, 2 * h->bytes);
+	hash_end_hex(h, out);
+	explicit_bzero(ha1, sizeof ha1);
+}
+
+size_t digest_authorize(struct digest *d, char *buf, size_t size, const char *username,
+			const char *method, const char *uri, const void *body,
+			size_t body_len)
+{
+	struct hash *h = &hashes[d->hash];
+	struct line l = { buf, buf + size, false };
+	const char *qop = d->qop == QOP_AUTH ? "auth" : "auth-int";
+	uint32_t nc = d->nc + 1;
+	uint8_t raw[4] = { (uint8_t)(nc >> 24), (uint8_t)(nc >> 16), (uint8_t)(nc >> 8),
+			   (uint8_t)nc };
+	char request[HEX_MOST], response[HEX_MOST], count[48] = ":", cnonce[2 * CNONCE];
+	struct line c = { count + 1, count + sizeof count, false };
+
+	if (!d->sess)
+		rg_random(d->cnonce, CNONCE);
+	hex(cnonce, d->cnonce, CNONCE);
+	if (d->qop) {
+		c.p += hex(c.p, raw, sizeof raw);
+		put(&c, ":", 1);
+		put(&c, cnonce, sizeof cnonce);
+		put(&c, ":", 1);
+		put_str(&c, qop);
+		put(&c, ":", 1);
+	}
+	hash_request(h, request, d->qop, method, uri, body, body_len);
+	hash_response(d, response, count, (size_t)(c.p - count), request);
+
+	put_str(&l, d->proxy ? "Proxy-Authorization: Digest " : "Authorization: Digest ");
+	put_quoted(&l, "username=\"", username, strlen(username));
+	put_quoted(&l, ", realm=\"", realm_of(d), d->realm);
+	put_quoted(&l, ", nonce=\"", nonce_of(d), d->nonce);
+	put_quoted(&l, ", uri=\"", uri, strlen(uri));
+	put_quoted(&l, ", response=\"", response, 2 * h->bytes);
+	if (d->named) {
+		put_str(&l, ", algorithm=");
+		put_str(&l, h->name);
+		put_str(&l, d->sess ? "-sess" : "");
+	}
+	if (d->qop || d->sess) /* a session cannot do without its cnonce */
+		put_quoted(&l, ", cnonce=\"", cnonce, sizeof cnonce);
+	if (d->has_opaque)
+		put_quoted(&l, ", opaque=\"", opaque_of(d), d->opaque);
+	if (d->qop) {
+		put_str(&l, ", qop=");
+		put_str(&l, qop);
+		put_str(&l, ", nc=");
+		put(&l, count + 1, 8);
+	}
+	put(&l, "\r\n", 2);
+	if (l.bad)
+		return 0;
+	d->nc = nc;
+	return (size_t)(l.p - buf);
+}
+
+bool digest_is_proxy(const struct digest *d)
+{
+	return d->proxy;
+}
+
+bool digest_was_stale(const struct digest *d)
+{
+	return d->stale;
+}
+
+const char *digest_realm(const struct digest *d)
+{
+	return realm_of(d);
+}
+
+size_t digest_bytes(const struct digest *d)
+{
+	return (size_t)(nonce_of(d) - (const char *)d) + d->room;
+}
+
+void digest_free(struct digest *d)
+{
+	if (!d)
+		return;
+	explicit_bzero(d, digest_bytes(d));
+	g_free(d);
+}

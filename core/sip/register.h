@@ -1,0 +1,93 @@
+/*
+ * register.h -- the REGISTER client: one attempt at one server, challenges included
+ * (RFC 3261 10.2, RFC 7616, RFC 3327, RFC 3608, RFC 6140, TS 24.229 5.1.1), and the
+ * probes that ask whether a server lives.  What to make of an answer is the account
+ * engine's business.
+ */
+#ifndef RG_SIP_REGISTER_H
+#define RG_SIP_REGISTER_H
+
+#include "reg/port.h"
+#include "sip/transaction.h"
+
+struct sip_register_env {
+	struct sip_ta *ta;
+	struct sip_transport *transport;
+	struct sip_pool *pool;
+	struct rg_timers *timers;
+	void (*answered)(void *arg, uint64_t token, const struct reg_answer *);
+	void (*probed)(void *arg, uint64_t token, uint16_t code);
+	void *arg;
+};
+
+struct sip_register;
+struct sip_register *sip_register_new(const struct sip_register_env *);
+void sip_register_free(struct sip_register *); /* memos are the dialogues' */
+
+/* As struct reg_port has them. */
+int sip_register_send(struct sip_register *, const struct reg_message *);
+int sip_register_probe(struct sip_register *, const struct reg_probe *);
+bool sip_register_forget(struct sip_register *, uint64_t token);
+/* Give up all that is on its way for a dialogue: nobody will be there to hear of it. */
+void sip_register_drop(struct reg_dialogue *);
+
+/* ---- between register.c, request.c and probe.c --------------------------------------- */
+
+enum { SIP_CHALLENGES_MOST = 2 }; /* answered in one attempt */
+
+struct sip_subscription;
+
+/* One attempt, from send_register, send_probe or subscribe to its last word. */
+struct sip_attempt {
+	struct sip_register *owner;
+	struct sip_client *client;
+	struct sip_attempt *spare;
+	uint64_t token;
+	uint32_t life; /* never the same twice, where the address may be */
+	struct reg_dialogue *dialogue; /* NULL: a probe */
+	struct sip_attempt *next, **before; /* among those of the dialogue */
+	struct sip_subscription *subscription; /* NULL: not a SUBSCRIBE */
+	const char *method;
+	uint32_t *cseq;			       /* counted up by each request */
+	void (*ended)(struct sip_attempt *);   /* before it is freed; or NULL */
+	const char *username, *password; /* "" once answered */
+	uint32_t asked;			 /* expires */
+	uint8_t retransmissions, challenges;
+	bool stale; /* some challenge said so: the credentials are right */
+	bool answered, received, all_contacts, empty_authorization;
+	char contact_token[16];
+	/* where things are in what was sent */
+	uint16_t branch_at, uri_at, uri_len; /* uri: of our Contact; len 0: none */
+	uint16_t host_at, host_len;	     /* in it */
+	uint16_t tail_at;		     /* CSeq and what follows */
+};
+
+/* Take in the challenge of a 401 or 407.  SIP_REFUSED: the credentials are bad, or we have
+ * none or no algorithm for it; SIP_WORN_OUT: the server never ceases to call our nonces
+ * stale. */
+enum sip_met { SIP_MET, SIP_REFUSED, SIP_WORN_OUT };
+enum sip_met sip_attempt_challenged(struct sip_attempt *, const struct sip_head *);
+/* From the handler: send it again within what is left of the budget, with credentials and
+ * a new end.  0 or an errno. */
+int sip_attempt_retry(struct sip_attempt *);
+/* What is known of the server that was asked; NULL: the account is with another one. */
+struct sip_memo *sip_attempt_memo(struct sip_attempt *);
+/* Fill in what a request for an account has. */
+void sip_attempt_describe(struct sip_attempt *, const struct reg_message *);
+bool sip_attempt_running(const struct sip_register *, uint64_t token);
+/* Value of Retry-After or Min-Expires, s; 0: not given. */
+uint32_t sip_seconds(const struct sip_head *, enum sip_field);
+
+struct out;
+/* "sip:USER@HOST" of the address of record. */
+void sip_request_aor(struct out *, const struct reg_message *);
+/* The whole message; the branch is that of a->client.  0, EINVAL (a string that may not
+ * stand in a header), E2BIG or ENOMEM. */
+int sip_request_build(struct sip_attempt *, const struct reg_message *,
+		      struct sip_buf **);
+/* Write CSeq, credentials and the end anew; *bp may be replaced by a larger one. */
+int sip_request_tail(struct sip_attempt *, struct sip_buf **bp);
+/* Make what was sent the message of a new transaction, after a challenge. */
+int sip_request_again(struct sip_attempt *, struct sip_buf **bp);
+
+#endif

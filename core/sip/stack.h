@@ -1,0 +1,58 @@
+/*
+ * stack.h -- the SIP layer as the daemon sees it: interfaces in, struct reg_port out.
+ */
+#ifndef RG_SIP_STACK_H
+#define RG_SIP_STACK_H
+
+#include "reg/port.h"
+#include "sip/loop.h"
+#include "sip/precheck.h"
+#include "sip/transport.h"
+
+struct sip_stack;
+
+/* engine may be NULL at first: answers are dropped until sip_stack_engine().  dns:
+ * "127.0.0.1:5353,..." or NULL for those of resolv.conf.  0 or an errno. */
+int sip_stack_new(struct sip_stack **, struct sip_loop *, struct reg_engine *, const char *dns);
+void sip_stack_engine(struct sip_stack *, struct reg_engine *);
+/* Accounts must have dropped their dialogues before. */
+void sip_stack_free(struct sip_stack *);
+
+/* What the engine is to be given; valid as long as the stack. */
+const struct reg_port *sip_stack_port(struct sip_stack *);
+
+/* Make these the interfaces, at start and at reload: what stays the same is not
+ * touched.  On failure nothing has changed and *bad (address, port, transport) is what
+ * could not be had.  0 or an errno (EADDRINUSE, EADDRNOTAVAIL, EACCES ...). */
+int sip_stack_interfaces(struct sip_stack *, const struct sip_interface *, size_t n,
+			 struct rg_addr *bad);
+/* CRLF keep-alive of our connections (RFC 5626 4.4.1): about every so many ms, up to 20 %
+ * earlier; one that gives no pong in 10 s is broken.  0 (at first): none. */
+void sip_stack_ping(struct sip_stack *, uint32_t every_ms);
+/* An account's own UDP port on an interface: it must be open before a request names it,
+ * and is closed by hand or with the interface's address. */
+int sip_stack_open(struct sip_stack *, uint32_t interface, uint16_t port);
+void sip_stack_close(struct sip_stack *, uint32_t interface, uint16_t port);
+
+/* Least receive buffer of the interfaces' UDP ports in bytes, as the kernel counts: a
+ * datagram waiting there takes about 1.3 to 2.3 KiB of it.  0: no UDP port. */
+uint32_t sip_stack_rcvbuf(const struct sip_stack *);
+const struct sip_stats *sip_stack_stats(const struct sip_stack *);
+
+/* What the last 2xx of this account's registrar said; NULL: nothing.  Comma-separated
+ * values, valid until the next answer. */
+const char *sip_stack_service_route(const struct reg_dialogue *);
+const char *sip_stack_path(const struct reg_dialogue *);
+const char *sip_stack_associated_uri(const struct reg_dialogue *);
+
+/* Each message as it passes, with the credentials in it masked; NULL ends it. */
+typedef void (sip_stack_trace_h)(void *arg, bool sent, const struct rg_addr *local,
+			   const struct rg_addr *peer, const char *data, size_t len);
+void sip_stack_trace(struct sip_stack *, sip_stack_trace_h *, void *arg);
+
+/* Requests that are not the stack's own business (all but OPTIONS and CANCEL).  true:
+ * taken; else the stack answers as RFC 3261 8.2 has it. */
+typedef bool (sip_stack_request_h)(void *arg, const struct sip_hop *, const struct sip_head *);
+void sip_stack_on_request(struct sip_stack *, sip_stack_request_h *, void *arg);
+
+#endif
