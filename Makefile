@@ -39,12 +39,12 @@ PLUGLDFLAGS = -shared $(if $(SAN)$(COV),,-Wl,-z,defs) -Wl,-z,now
 
 # Layers, from the bottom up.  A program links those it may know; make lint holds
 # their includes to the same order.
-LAYERS   = base conf policy reg sip
+LAYERS   = base conf policy reg sip relay
 src      = $(sort $(wildcard core/$(1)/*.c))
 obj      = $(patsubst %.c,$(B)/%.o,$(call src,$(1)))
 LIBS_OF  = $(foreach l,$(1),$(B)/lib/$(l).a)
 ENGINE   = $(call LIBS_OF,reg policy conf base)
-DAEMON   = $(call LIBS_OF,sip reg policy conf base)
+DAEMON   = $(call LIBS_OF,relay sip reg policy conf base)
 
 PLUGIN_SRC := $(sort $(wildcard plugins/*.c))
 PLUGINS  = $(PLUGIN_SRC:plugins/%.c=$(B)/plugins/%.so)
@@ -76,6 +76,7 @@ help:
 
 # ---- objects -------------------------------------------------------------------
 $(B)/core/sip/%.o: EXTRA = $(RE_DEFS)
+$(B)/core/relay/%.o: EXTRA = $(RE_DEFS)
 $(B)/core/main/%.o: EXTRA = $(RE_DEFS)
 $(B)/core/%.o: core/%.c Makefile
 	@mkdir -p $(@D)
@@ -109,7 +110,8 @@ DEP_conf   = conf base
 DEP_policy = policy conf base
 DEP_reg    = reg policy conf base
 DEP_sip    = sip reg policy conf base
-DEP_main   = sip reg policy conf base
+DEP_relay  = relay sip reg policy conf base
+DEP_main   = relay sip reg policy conf base
 define unit
 $(B)/tests/unit/$(1): tests/unit/$(1).c $(call LIBS_OF,$(DEP_$(firstword $(subst _, ,$(1)))))
 	@mkdir -p $$(@D)

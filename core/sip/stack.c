@@ -24,6 +24,7 @@ struct sip_stack {
 	struct sip_subscriber *subscriber;
 	struct sip_uas uas;
 	struct resolver *resolver;
+	struct sip_parts parts;
 	sip_stack_trace_h *trace;
 	void *trace_arg;
 };
@@ -317,6 +318,8 @@ int sip_stack_new(struct sip_stack **sp, struct sip_loop *loop, struct reg_engin
 		err = resolver_new(&s->resolver, &renv, dns);
 	if (!err) {
 		s->ta = sip_ta_new(s->timers, s->pool, &s->stats, &wire);
+		s->parts = (struct sip_parts){ loop, s->timers, s->pool, s->transport, s->ta,
+					       &s->stats };
 		make_register(s);
 		*sp = s;
 		return 0;
@@ -379,4 +382,25 @@ void sip_stack_on_request(struct sip_stack *s, sip_stack_request_h *h, void *arg
 {
 	s->uas.hook = h;
 	s->uas.hook_arg = arg;
+}
+
+const struct sip_parts *sip_stack_parts(const struct sip_stack *s)
+{
+	return &s->parts;
+}
+
+int sip_stack_lookup(struct sip_stack *s, const struct reg_lookup *l, sip_resolved_h *h, void *arg)
+{
+	return resolver_lookup(s->resolver, l, h, arg);
+}
+
+void sip_stack_lookup_cancel(struct sip_stack *s, uint64_t token)
+{
+	resolver_cancel(s->resolver, token);
+}
+
+void sip_stack_reply(struct sip_stack *s, const struct sip_hop *from, const struct sip_head *h,
+		     uint16_t code, const char *reason, const char *headers, bool stateless)
+{
+	sip_uas_answer(&s->uas, from, h, code, reason, headers, stateless);
 }

@@ -50,8 +50,30 @@ typedef void (sip_stack_trace_h)(void *arg, bool sent, const struct rg_addr *loc
 			   const struct rg_addr *peer, const char *data, size_t len);
 void sip_stack_trace(struct sip_stack *, sip_stack_trace_h *, void *arg);
 
-/* Requests that are not the stack's own business (all but OPTIONS and CANCEL).  true:
- * taken; else the stack answers as RFC 3261 8.2 has it. */
+/* What the relay builds on; valid as long as the stack. */
+struct sip_parts {
+	struct sip_loop *loop;
+	struct rg_timers *timers;
+	struct sip_pool *pool;
+	struct sip_transport *transport;
+	struct sip_ta *ta;
+	struct sip_stats *stats;
+};
+const struct sip_parts *sip_stack_parts(const struct sip_stack *);
+/* As resolver_lookup() and resolver_cancel(); tokens of the engine have bit 63 clear, those
+ * of others must have it set. */
+typedef void (sip_resolved_h)(uint64_t token, const struct reg_resolved *, size_t n, void *arg);
+int sip_stack_lookup(struct sip_stack *, const struct reg_lookup *, sip_resolved_h *, void *arg);
+void sip_stack_lookup_cancel(struct sip_stack *, uint64_t token);
+
+/* The gateway's own answer to a request, with a state of its own (or without any:
+ * stateless): headers are whole lines or NULL, reason NULL the usual one. */
+void sip_stack_reply(struct sip_stack *, const struct sip_hop *, const struct sip_head *,
+		     uint16_t code, const char *reason, const char *headers, bool stateless);
+
+/* Requests that are not the stack's own business: all but CANCEL, NOTIFY of a subscription
+ * of ours, and OPTIONS to the gateway itself (no user in the Request-URI).  true: taken; else
+ * the stack answers as RFC 3261 8.2 has it. */
 typedef bool (sip_stack_request_h)(void *arg, const struct sip_hop *, const struct sip_head *);
 void sip_stack_on_request(struct sip_stack *, sip_stack_request_h *, void *arg);
 

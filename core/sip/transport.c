@@ -428,6 +428,71 @@ int sip_transport_hop(struct sip_transport *t, uint32_t interface, uint16_t loca
 	return 0;
 }
 
+static uint16_t port_of(const struct sip_interface *i, uint8_t transport)
+{
+	return transport == RG_UDP ? i->udp : transport == RG_TCP ? i->tcp : i->tls;
+}
+
+/* What an interface on every address has is as good as what has that very address, but
+ * comes second. */
+static bool on_address(const struct sip_interface *i, const struct rg_addr *local, bool any)
+{
+	return any ? !i->addr.family || sip_addr_is_any(&i->addr) :
+		     rg_addr_same_ip(&i->addr, local);
+}
+
+bool sip_transport_interface(const struct sip_transport *t, const struct sip_hop *hop,
+			     uint32_t *position, uint16_t *own_port)
+{
+	for (int any = 0; any < 2; any++) {
+		const struct sip_interface *own = NULL;
+
+		for (guint k = 0; k < t->interface->len; k++) {
+			const struct sip_interface *i =
+				&g_array_index(t->interface, struct sip_interface, k);
+
+			if (!on_address(i, &hop->local, any))
+				continue;
+			*position = i->position;
+			*own_port = 0;
+			if (port_of(i, hop->local.transport) == hop->local.port)
+				return true;
+			own = own ? own : i;
+		}
+		if (own && hop->local.transport == RG_UDP) {
+			*position = own->position;
+			*own_port = hop->local.port;
+			return true;
+		}
+	}
+	return false;
+}
+
+int sip_transport_way(struct sip_transport *t, const struct rg_addr *local,
+		      const struct rg_addr *peer, const char *tls_name, struct sip_hop *hop)
+{
+	const struct sip_interface *second = NULL;
+	uint16_t own = peer->transport == RG_UDP ? local->port : 0;
+
+	for (int any = 0; any < 2; any++)
+		for (guint k = 0; k < t->interface->len; k++) {
+			const struct sip_interface *i =
+				&g_array_index(t->interface, struct sip_interface, k);
+
+			if (!on_address(i, local, any))
+				continue;
+			if (port_of(i, local->transport) == local->port)
+				return sip_transport_hop(t, i->position, 0, peer, tls_name, true,
+							 hop);
+			second = second ? second : i;
+		}
+	if (!second)
+		return EADDRNOTAVAIL;
+	if (own && !sip_transport_hop(t, second->position, own, peer, tls_name, true, hop))
+		return 0;
+	return sip_transport_hop(t, second->position, 0, peer, tls_name, true, hop);
+}
+
 int sip_transport_send(struct sip_transport *t, const struct sip_hop *hop, struct sip_buf *b)
 {
 	return hop->socket & SIP_SOCKET_TCP ? sip_tcp_send(t->tcp, hop, b) :

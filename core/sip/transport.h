@@ -83,6 +83,16 @@ void sip_transport_silent(struct sip_transport *, const struct sip_hop *, rg_ms 
  * does not answer in 10 s; 0: never. */
 void sip_transport_ping(struct sip_transport *, uint32_t every_ms);
 
+/* The interface a message came to: position, and the account's own UDP port or 0.  false:
+ * it is gone. */
+bool sip_transport_interface(const struct sip_transport *, const struct sip_hop *,
+			     uint32_t *position, uint16_t *own_port);
+/* The way to a peer from the interface that has this local address and port (peer's
+ * transport counts; the port of another transport of that interface will do), or else from
+ * that address: for what outlives a configuration.  As sip_transport_hop with connect. */
+int sip_transport_way(struct sip_transport *, const struct rg_addr *local,
+		      const struct rg_addr *peer, const char *tls_name, struct sip_hop *);
+
 /* Least receive buffer among the interfaces' UDP ports as obtained, bytes; 0: none. */
 uint32_t sip_transport_rcvbuf(const struct sip_transport *);
 

@@ -37,19 +37,32 @@ void sip_uas_refuse(struct sip_uas *u, const struct sip_hop *from, const struct 
 		stateless(u, from, h, answer(u, from, h, code, reason, NULL));
 }
 
-static void reply(struct sip_uas *u, const struct sip_hop *from, const struct sip_head *h,
-		  uint16_t code, const char *headers)
+void sip_uas_answer(struct sip_uas *u, const struct sip_hop *from, const struct sip_head *h,
+		    uint16_t code, const char *reason, const char *headers, bool no_state)
 {
-	struct sip_buf *b = answer(u, from, h, code, NULL, headers);
+	struct sip_buf *b = answer(u, from, h, code, reason, headers);
 	struct sip_server *s;
 
 	if (!b)
 		return;
-	s = sip_server_new(u->ta, from, h, NULL, NULL);
+	s = no_state ? NULL : sip_server_new(u->ta, from, h, NULL, NULL);
 	if (s)
 		sip_server_reply(s, code, b);
 	else
 		stateless(u, from, h, b);
+}
+
+static void reply(struct sip_uas *u, const struct sip_hop *from, const struct sip_head *h,
+		  uint16_t code, const char *headers)
+{
+	sip_uas_answer(u, from, h, code, NULL, headers, false);
+}
+
+/* A Request-URI without a user names the gateway itself. */
+static bool for_us(const struct sip_head *h)
+{
+	return !memchr(h->uri.p, '@', h->uri.n) &&
+	       !(h->uri.n > 4 && span_is((struct span){ h->uri.p, 4 }, "tel:"));
 }
 
 static bool is_one_of(struct span method, const char *const *names)
@@ -134,7 +147,7 @@ void sip_uas_request(struct sip_uas *u, const struct sip_hop *from, const struct
 	}
 	if (notified(u, from, h))
 		return;
-	if (!options && u->hook && u->hook(u->hook_arg, from, h))
+	if (!(options && for_us(h)) && u->hook && u->hook(u->hook_arg, from, h))
 		return;
 	if (span_equal(h->method, (struct span){ "ACK", 3 }))
 		return;

@@ -16,6 +16,9 @@ struct sip_uas {
 
 /* A request that passed the pre-check. */
 void sip_uas_request(struct sip_uas *, const struct sip_hop *, const struct sip_head *);
+/* An answer of our own, in a server transaction or, stateless, without one. */
+void sip_uas_answer(struct sip_uas *, const struct sip_hop *, const struct sip_head *,
+		    uint16_t code, const char *reason, const char *headers, bool stateless);
 /* One that did not, but can be answered: 400 or 505. */
 void sip_uas_refuse(struct sip_uas *, const struct sip_hop *, const struct sip_head *,
 		    uint16_t code, const char *reason);

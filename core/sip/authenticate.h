@@ -1,0 +1,36 @@
+/*
+ * authenticate.h -- the server side of digest authentication (RFC 3261 22, RFC 7616,
+ * RFC 8760): what a served group sends is asked for credentials.  No state is kept: a
+ * nonce is a time and a keyed hash of it and of who asks.
+ */
+#ifndef RG_SIP_AUTHENTICATE_H
+#define RG_SIP_AUTHENTICATE_H
+
+#include "base/timer.h"
+#include "sip/hop.h"
+#include "sip/precheck.h"
+
+struct sip_authenticator;
+struct sip_authenticator *sip_authenticator_new(void); /* a key of its own */
+void sip_authenticator_free(struct sip_authenticator *);
+
+enum sip_authentic {
+	SIP_AUTHENTIC,
+	SIP_CHALLENGE, /* answer 407 with the lines of sip_authenticator_challenge() */
+	SIP_STALE,     /* likewise, stale=true: the credentials are right, the nonce is old */
+	SIP_FORGED,    /* wrong credentials: 407 again; who counts may refuse */
+};
+
+/* Looks at Proxy-Authorization, and Authorization, for this realm.  Compared in constant
+ * time; at most a few lines are looked at.  Replays of a nonce count within its life are
+ * not detected (no state). */
+enum sip_authentic sip_authenticate(struct sip_authenticator *, const struct sip_hop *from,
+				    const struct sip_head *, const char *realm,
+				    const char *username, const char *password, rg_ms now);
+/* Whole Proxy-Authenticate lines, SHA-256 then MD5 (RFC 8760), terminated.  false: they do
+ * not fit. */
+bool sip_authenticator_challenge(struct sip_authenticator *, const struct sip_hop *from,
+				 const char *realm, bool stale, rg_ms now, char *out,
+				 size_t size);
+
+#endif
