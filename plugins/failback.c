@@ -19,8 +19,13 @@
  *     OnlySignalWithRegistered, with it and modes 1 to 3: while registered, calls
  *     go to that server only.  The proxy set's values outrank the account's.
  *  9. Servers found down, and the one that has just failed the refresh, are last.
+ * 10. What has no effect is a warning: the account's other parameters without
+ *     FailbackMode, FailbackTimeout without mode 3, FailbackSubscribe with mode 0,
+ *     OnlySignalWithRegistered without RegisterOnEnable and modes 1 to 3.
  */
 #include "regway/plugin.h"
+
+#include <stdio.h>
 
 enum mode { NEW_REQUESTS, DNS_TTL, REGISTRATION, DURATION };
 
@@ -156,34 +161,42 @@ static void request(const struct rg_ctx *c, struct rg_request *r)	/* 6 */
 		r->retransmissions = (uint8_t)n;
 }
 
-static enum rg_check check(const struct rg_ctx *c, struct rg_fault *f)
+static void add(struct rg_fault *f, bool wrong, const char *text)
+{
+	size_t n = strlen(f->text);
+
+	if (wrong)
+		snprintf(f->text + n, sizeof f->text - n, "%s%s", n ? "; " : "", text);
+}
+
+static enum rg_check check(const struct rg_ctx *c, struct rg_fault *f)	/* 10 */
 {
 	const struct cfg *g = cfg(c);
 
-	if (g->mode == DNS_TTL && !c->v->acc->names)			/* 2 */
-		return rg_fault(f, RG_WARN, "FailbackMode = DNSTTL never goes back: the proxy set "
-				"has addresses only");
-	if (g->mode != DURATION && g->timeout != 3600)
-		return rg_fault(f, RG_WARN, "FailbackTimeout has no effect without "
-				"FailbackMode = duration");
-	if (g->mode == NEW_REQUESTS && g->subscribe)
-		return rg_fault(f, RG_WARN, "FailbackSubscribe has no effect with "
-				"FailbackMode = newRequests");
-	if (g->only && !only_registered(c))
-		return rg_fault(f, RG_WARN, "OnlySignalWithRegistered has no effect without "
-				"RegisterOnEnable and FailbackMode 1 to 3");
-	return RG_OK;
+	if (g->mode < 0)
+		return rg_fault(f, RG_SKIP, "FailbackTimeout, FailbackSubscribe, RetryCounts, "
+				"RegisterOnEnable and OnlySignalWithRegistered of an account have "
+				"no effect without FailbackMode");
+	add(f, g->mode == DNS_TTL && !c->v->acc->names,			/* 2 */
+	    "FailbackMode = DNSTTL never goes back: the proxy set has addresses only");
+	add(f, g->mode != DURATION && g->timeout != 3600,
+	    "FailbackTimeout has no effect without duration");
+	add(f, g->mode == NEW_REQUESTS && g->subscribe,
+	    "FailbackSubscribe has no effect with newRequests");
+	add(f, g->only && !only_registered(c),
+	    "OnlySignalWithRegistered has no effect without RegisterOnEnable and modes 1 to 3");
+	return *f->text ? RG_WARN : RG_OK;
 }
 
 static const char *const clashes[] = { "redundancy", "location_servers", "stickiness", NULL };
 
 static const struct rg_param params[] = {
 	RG_IMPLEMENTS_INT(RG_ACCOUNT, "FailbackMode", struct cfg, mode, "*"),
-	RG_READS_INT(RG_ACCOUNT, "FailbackTimeout", struct cfg, timeout),
-	RG_READS_BOOL(RG_ACCOUNT, "FailbackSubscribe", struct cfg, subscribe),
-	RG_READS_INT(RG_ACCOUNT, "RetryCounts", struct cfg, retries),
-	RG_READS_BOOL(RG_ACCOUNT, "RegisterOnEnable", struct cfg, register_on),
-	RG_READS_BOOL(RG_ACCOUNT, "OnlySignalWithRegistered", struct cfg, only),
+	RG_IMPLEMENTS_INT(RG_ACCOUNT, "FailbackTimeout", struct cfg, timeout, "*"),
+	RG_IMPLEMENTS_INT(RG_ACCOUNT, "FailbackSubscribe", struct cfg, subscribe, "1"),
+	RG_IMPLEMENTS_INT(RG_ACCOUNT, "RetryCounts", struct cfg, retries, "*"),
+	RG_IMPLEMENTS_INT(RG_ACCOUNT, "RegisterOnEnable", struct cfg, register_on, "1"),
+	RG_IMPLEMENTS_INT(RG_ACCOUNT, "OnlySignalWithRegistered", struct cfg, only, "1"),
 	{ .name = "OutboundProxySetName", .scope = RG_ACCOUNT, .type = RG_T_STR,
 	  .offset = offsetof(struct cfg, outbound) },
 	RG_READS_INT(RG_PROXY_SET, "RetryCounts", struct set_cfg, retries),

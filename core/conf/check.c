@@ -455,6 +455,7 @@ static void check_accounts(struct load *l)
 	for (uint32_t i = 0; i < c->n_account; i++)
 		check_account(l, &c->account[i], &d[i]);
 	check_aors(l);
+	check_primaries(l);
 	if (c->gateway.max_accounts && c->n_account > c->gateway.max_accounts)
 		row_error(l, &c->account[c->gateway.max_accounts].row,
 			  "%u accounts are more than MaxAccounts = %u", c->n_account,

@@ -138,5 +138,7 @@ uint32_t build_trunk_find(const struct load *, const char *text);
 
 /* check.c: what concerns more than one value. */
 void check_all(struct load *);
+/* primary.c: accounts with the lowest Index that are no primary (SyncIMSAccounts). */
+void check_primaries(struct load *);
 
 #endif
