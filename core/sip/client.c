@@ -157,6 +157,23 @@ void sip_client_stop(struct sip_client *c)
 	cs->used--;
 }
 
+static void told_nobody(struct sip_client *c, const struct sip_event *e, void *arg)
+{
+	(void)c, (void)e, (void)arg;
+}
+
+void sip_client_leave(struct sip_client *c)
+{
+	if (!c)
+		return;
+	if (c->state == NEW) {
+		sip_client_stop(c);
+		return;
+	}
+	c->h = told_nobody;
+	c->arg = NULL;
+}
+
 void sip_client_branch(const struct sip_client *c, char out[SIP_BRANCH])
 {
 	memcpy(out, "z9hG4bK", 7);

@@ -218,6 +218,15 @@ void sip_server_reply(struct sip_server *s, uint16_t code, struct sip_buf *b)
 	}
 }
 
+void sip_server_leave(struct sip_server *s)
+{
+	if (!s)
+		return;
+	s->h = NULL;
+	if (s->state == TRYING)
+		end(s);
+}
+
 static bool acknowledged(struct sip_server *s)
 {
 	if (!s || s->state == ACCEPTED) /* RFC 6026: that ACK is for who accepted */

@@ -80,6 +80,9 @@ int sip_client_send(struct sip_client *, struct sip_buf *buf, uint32_t budget_ms
 struct sip_buf *sip_client_again(struct sip_client *);
 /* Forget it; nothing is told any more.  NULL is fine. */
 void sip_client_stop(struct sip_client *);
+/* Its owner goes away: nothing is told any more, but what must still be acknowledged or
+ * repeated is, until it is over.  NULL is fine. */
+void sip_client_leave(struct sip_client *);
 /* INVITE: CANCEL it, now or once a 1xx has come (RFC 3261 9.1). */
 void sip_client_cancel(struct sip_client *);
 
@@ -112,8 +115,12 @@ bool sip_ta_request(struct sip_ta *, const struct sip_hop *, const struct sip_he
 /* A new request that is not ACK.  NULL: too many; answer it without state. */
 struct sip_server *sip_server_new(struct sip_ta *, const struct sip_hop *,
 				  const struct sip_head *, sip_server_h *, void *arg);
-/* Send an answer (the reference is taken over); a final one ends it, in time. */
+/* Send an answer (the reference is taken over); a final one ends it, in time.  A 2xx to
+ * INVITE may be sent again, as its user must (RFC 3261 13.3.1.4, RFC 6026 7.1). */
 void sip_server_reply(struct sip_server *, uint16_t code, struct sip_buf *);
+/* Its owner goes away: nothing is told any more; one without a final answer is forgotten.
+ * NULL is fine. */
+void sip_server_leave(struct sip_server *);
 /* The INVITE transaction a CANCEL is for, or NULL. */
 struct sip_server *sip_ta_cancelled(struct sip_ta *, const struct sip_head *);
 /* Tell its owner so, if it has one. */
