@@ -16,7 +16,7 @@ PKGS     = libre inih glib-2.0 libcares jansson libcrypto libssl
 DEPS     = pkg-config gcc libre-dev libinih-dev libglib2.0-dev libc-ares-dev libjansson-dev \
            libssl-dev libsystemd-dev libmnl-dev
 TESTDEPS = clang libcmocka-dev python3 kamailio kamailio-sqlite-modules kamailio-tls-modules sip-tester \
-           dnsmasq-base iproute2 iptables lcov
+           dnsmasq-base iproute2 iptables lcov systemd-container dbus
 
 WARN     = -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Wstrict-prototypes -Wvla \
            $(if $(WERROR),-Werror)
@@ -199,6 +199,7 @@ install: all
 	install -m 644 core/include/regway/plugin.h $(D)$(PREFIX)/include/regway/
 	sed 's|@PREFIX@|$(PREFIX)|g; s|@VERSION@|$(VERSION)|g' docs/regway.pc.in > $(D)$(PREFIX)/lib/pkgconfig/regway.pc
 	sed 's|@PREFIX@|$(PREFIX)|g; s|@SYSCONF@|$(SYSCONF)|g' systemd/regway.service > $(D)$(UNITDIR)/regway.service
+	sed 's|@PREFIX@|$(PREFIX)|g; s|@SYSCONF@|$(SYSCONF)|g' systemd/regway@.service > $(D)$(UNITDIR)/regway@.service
 	install -m 644 systemd/regway.sysusers $(D)$(PREFIX)/lib/sysusers.d/regway.conf
 	sed 's|@SYSCONF@|$(SYSCONF)|g' systemd/regway.tmpfiles > $(D)$(PREFIX)/lib/tmpfiles.d/regway.conf
 	install -m 644 docs/man/regwayd.8 $(D)$(PREFIX)/share/man/man8/
@@ -210,7 +211,7 @@ install: all
 uninstall:
 	rm -rf $(D)$(PREFIX)/lib/regway $(D)$(PREFIX)/include/regway $(D)$(PREFIX)/share/regway
 	rm -f $(D)$(PREFIX)/sbin/regwayd $(D)$(PREFIX)/bin/regwayctl $(D)$(PREFIX)/bin/regwaysim \
-	  $(D)$(PREFIX)/lib/pkgconfig/regway.pc $(D)$(UNITDIR)/regway.service $(D)$(PREFIX)/lib/sysusers.d/regway.conf \
+	  $(D)$(PREFIX)/lib/pkgconfig/regway.pc $(D)$(UNITDIR)/regway.service $(D)$(UNITDIR)/regway@.service $(D)$(PREFIX)/lib/sysusers.d/regway.conf \
 	  $(D)$(PREFIX)/lib/tmpfiles.d/regway.conf \
 	  $(D)$(PREFIX)/share/man/man8/regwayd.8 $(D)$(PREFIX)/share/man/man1/regwayctl.1 \
 	  $(D)$(PREFIX)/share/man/man1/regwaysim.1 $(D)$(PREFIX)/share/bash-completion/completions/regwayctl

@@ -71,7 +71,7 @@ struct app {
 	struct conf *network; /* whose interfaces are open, or wait for their address */
 	struct rg_timer missing;
 	struct rate rate;
-	struct rg_timer stopping;
+	struct rg_timer stopping, alive;
 	rg_ms stop_by;
 	bool stop;
 };
@@ -147,6 +147,8 @@ double rate(const struct app *, enum rate_of); /* a second */
 /* ---- notify.c ---- */
 
 void notify(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* From now on tell the watchdog, if there is one, that the loop turns. */
+void notify_alive(struct app *);
 
 /* ---- network.c ---- */
 

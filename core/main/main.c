@@ -327,6 +327,7 @@ static int run(struct app *app)
 		rg_notice("regwayd %s: %u accounts, %zu plugins", RG_VERSION,
 			  app->gen->conf->n_account, policy_modules_count(app->gen->modules));
 		notify("READY=1\nSTATUS=running");
+		notify_alive(app);
 		if (sip_loop_run(app->loop))
 			rc = EXIT_CANNOT_START;
 	}

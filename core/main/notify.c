@@ -20,3 +20,26 @@ void notify(const char *fmt, ...)
 #endif
 	g_free(text);
 }
+
+#ifdef RG_SYSTEMD
+static void alive(void *arg)
+{
+	struct app *app = arg;
+	uint64_t us;
+
+	if (sd_watchdog_enabled(0, &us) <= 0)
+		return;
+	sd_notify(0, "WATCHDOG=1");
+	rg_timer_set(app->timers, &app->alive, rg_now(app->timers) + (rg_ms)MAX(us / 3000, 1), alive,
+		     app);
+}
+#endif
+
+void notify_alive(struct app *app)
+{
+#ifdef RG_SYSTEMD
+	alive(app);
+#else
+	(void)app;
+#endif
+}
