@@ -259,8 +259,7 @@ static void out_to(struct out *o, struct span to, const char *tag, size_t n)
 	out_lit(o, "\r\n");
 }
 
-static void reply(struct out *o, const struct sip_head *h, const struct sip_hop *from,
-		  const char *tag, size_t n)
+void out_reply_vias(struct out *o, const struct sip_head *h, const struct sip_hop *from)
 {
 	struct span value;
 	unsigned at = 0;
@@ -273,6 +272,12 @@ static void reply(struct out *o, const struct sip_head *h, const struct sip_hop 
 			out_line(o, "Via", value);
 		top = false;
 	}
+}
+
+static void reply(struct out *o, const struct sip_head *h, const struct sip_hop *from,
+		  const char *tag, size_t n)
+{
+	out_reply_vias(o, h, from);
 	out_line(o, "From", sip_value(h, H_FROM));
 	out_to(o, sip_value(h, H_TO), tag, n);
 	out_line(o, "Call-ID", sip_value(h, H_CALL_ID));

@@ -31,6 +31,9 @@ void out_user(struct out *, const char *);
 void out_address(struct out *, const struct rg_addr *);
 /* "SIP/2.0/UDP address:port" with the branch, and ";rport" for a request of ours. */
 void out_via(struct out *, const struct rg_addr *local, const char *branch, size_t n);
+/* The Via lines of an answer to request, the topmost with received and rport (RFC 3261
+ * 18.2.1, RFC 3581 4). */
+void out_reply_vias(struct out *, const struct sip_head *request, const struct sip_hop *from);
 #define out_lit(o, s) out_mem(o, "" s, sizeof(s) - 1)
 
 /* Eight lower-case hex digits, and back; false: not such. */

@@ -47,6 +47,16 @@ static const struct {
 	{ "Subscription-State", 18, H_SUBSCRIPTION_STATE, true, SIP_SHORT_MOST },
 	{ "Content-Encoding", 16, H_CONTENT_ENCODING, true, SIP_SHORT_MOST },
 	{ "e", 1, H_CONTENT_ENCODING, true, SIP_SHORT_MOST },
+	{ "P-Asserted-Identity", 19, H_P_ASSERTED_IDENTITY, false, SIP_LINE_MOST },
+	{ "P-Preferred-Identity", 20, H_P_PREFERRED_IDENTITY, false, SIP_LINE_MOST },
+	{ "RAck", 4, H_RACK, true, SIP_SHORT_MOST },
+	{ "RSeq", 4, H_RSEQ, true, SIP_SHORT_MOST },
+	{ "Replaces", 8, H_REPLACES, true, SIP_NAME_MOST },
+	{ "Refer-To", 8, H_REFER_TO, true, SIP_LINE_MOST },
+	{ "r", 1, H_REFER_TO, true, SIP_LINE_MOST },
+	{ "Session-ID", 10, H_SESSION_ID, false, SIP_NAME_MOST },
+	{ "Session-Expires", 15, H_SESSION_EXPIRES, false, SIP_SHORT_MOST },
+	{ "x", 1, H_SESSION_EXPIRES, false, SIP_SHORT_MOST },
 };
 
 enum { FIELD_ROWS = sizeof fields / sizeof *fields, FAULTS_MOST = 64 };
