@@ -32,12 +32,16 @@ static const struct schema_param rows[] = {
 	ROW_NAME(PROXY_SET, "GWIPv6SIPInterfaceName", proxy_set, gw6, 255, "Counts last."),
 	ROW_INT(PROXY_SET, "EnableProxyKeepAlive", proxy_set, s.keepalive, 0, 4, "0",
 		"Disable=0,Using OPTIONS=1,Using REGISTER=2,Using OPTIONS on Active Server=3,"
-		"Using Fake REGISTER=4,OPTIONS=1,REGISTER=2", "How servers are probed."),
+		"Using Fake REGISTER=4,OPTIONS=1,REGISTER=2",
+		"How servers are probed: OPTIONS to all of them; REGISTER, each RegistrationTime, "
+		"to one until it does not answer, then to the next; OPTIONS to those in use; "
+		"REGISTER for a made-up user. With REGISTER any answer means up, and none is sent "
+		"where an account's own was answered within that time."),
 	ROW_INT(PROXY_SET, "ProxyKeepAliveTime", proxy_set, s.keepalive_time, 5, 2000000, "60",
 		NULL,
-		"Seconds between probes."),
+		"Seconds between probes; not for Using REGISTER."),
 	ROW_CODES(PROXY_SET, "KeepAliveFailureResp", proxy_set, s.keepalive_failure, "",
-		"Answers to a probe that mean down; 200 cannot be one."),
+		"Answers to a probe that mean down, but for Using REGISTER; 200 cannot be one."),
 	ROW_INT(PROXY_SET, "SuccessDetectionRetries", proxy_set, s.success_retries, 1, 100, "1",
 		NULL,
 		"Probes in a row that must succeed before a server is up again."),

@@ -111,8 +111,7 @@ static void late(struct reg_engine *e, struct reg_account *a, uint64_t token,
 
 	if (!s || !ans->late || (uint16_t)(a->attempt - token) > LATE_ATTEMPTS)
 		return; /* what is older may be of an account that had this id before */
-	if (s->down == DOWN_SILENT)
-		server_health(e, s, RG_UP, DOWN_NOT);
+	keepalive_heard(e, s);
 	if (!success(ans) || a->registrar || a->dying || a->by_hand ||
 	    set_rank(a->set, s->id) < 0 || (a->state != RG_SEARCHING && a->state != RG_BACKOFF))
 		return;

@@ -32,6 +32,12 @@ struct reg_group *group_named(struct reg_engine *e, const char *name)
 	return g;
 }
 
+/* Using REGISTER looks at one server only. */
+static bool told_by_keepalive(const struct conf_proxy_set *ps)
+{
+	return ps && ps->keepalive && ps->keepalive != KEEP_REGISTER;
+}
+
 /* Online is one server of its set up.  Without keep-alive nothing is known, and it
  * counts as online; with it, but before an answer, nothing is known yet. */
 void group_status(struct reg_engine *e, struct reg_group *g)
@@ -42,11 +48,11 @@ void group_status(struct reg_engine *e, struct reg_group *g)
 
 	if (g->believed)
 		return;
-	if (!ps || !ps->keepalive)
+	if (!told_by_keepalive(ps))
 		health = RG_UP;
 	else if (!g->set->n)
 		health = RG_UNKNOWN;
-	for (uint32_t i = 0; ps && ps->keepalive && i < g->set->n; i++) {
+	for (uint32_t i = 0; told_by_keepalive(ps) && i < g->set->n; i++) {
 		if (g->set->view[i].health == RG_UP)
 			health = RG_UP;
 		else if (g->set->view[i].health == RG_UNKNOWN && health == RG_DOWN)

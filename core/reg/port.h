@@ -65,14 +65,17 @@ struct reg_answer {
 	const char *reason; /* reason phrase, or words for code 0; valid during the call */
 };
 
-/* An OPTIONS (or a REGISTER for a made-up user) that asks whether a server lives. */
+/* An OPTIONS or a REGISTER that asks whether a server lives.  The REGISTER binds nothing. */
 struct reg_probe {
 	uint64_t token;
 	struct rg_addr server;
 	const char *tls_name;
 	uint32_t interface;
 	const char *request_host;
-	const char *user; /* fake REGISTER: the made-up user; NULL: OPTIONS */
+	const char *user, *host; /* REGISTER for sip:user@host; user NULL: OPTIONS */
+	/* User of a Contact of its own, which it removes although it was never bound; NULL: no
+	 * Contact, so that it only asks (RFC 3261 10.2.3). */
+	const char *contact;
 	uint32_t budget_ms;
 	uint8_t retransmissions;
 };

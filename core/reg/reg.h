@@ -5,7 +5,8 @@
  *   set.c        proxy sets: which servers, in which order, how resolved
  *   group.c      IP groups and their status; accounts that share a plugin's slot
  *   trunk.c      trunks and trunk groups
- *   keepalive.c  probes
+ *   keepalive.c  when servers are probed, and what that says of them
+ *   probe.c      a probe before it is written
  *   pace.c       who may start a round now
  *   chain.c      hooks of the policies, actions, the explanation
  *   account.c    one account: memory, timer, view
@@ -54,6 +55,9 @@ struct reg_queue { /* of accounts, through reg_account.next */
 
 enum reg_down { DOWN_NOT, DOWN_PROBED, DOWN_SILENT };
 
+/* EnableProxyKeepAlive; the last is HomingCheck = register. */
+enum reg_keep { KEEP_OFF, KEEP_OPTIONS, KEEP_REGISTER, KEEP_ACTIVE, KEEP_FAKE, KEEP_HOMING };
+
 struct reg_server {
 	uint32_t id;
 	struct rg_addr addr;
@@ -77,7 +81,9 @@ struct reg_server {
 	struct reg_set *keeper; /* set whose keep-alive parameters apply, or NULL */
 	struct rg_timer probe;
 	rg_ms probed_at;
+	rg_ms heard_at;		/* last answer to an account's REGISTER */
 	uint64_t probing;	/* token, 0: none outstanding */
+	bool doubted;		/* Using REGISTER: an account's stayed unanswered */
 	uint16_t good;		/* successes in a row while down */
 	struct reg_engine *e;
 };
@@ -114,6 +120,10 @@ struct reg_set {
 	double tokens;
 	rg_ms tokens_at;
 	uint32_t backlog;	/* its accounts waiting for a server's window */
+
+	uint32_t keep;		/* Using REGISTER: the server that is asked; 0: none */
+	uint32_t keep_tried;	/* that did not answer, in a row */
+	uint32_t speaker;	/* place in members of the account it speaks for */
 };
 
 struct reg_group { /* an IP group or a trunk group */
@@ -436,6 +446,15 @@ void trunk_settled(struct reg_engine *); /* all accounts have moved over */
 /* ---- keepalive.c ---- */
 void keepalive_apply(struct reg_engine *);
 void keepalive_server(struct reg_engine *, struct reg_server *); /* health changed */
+/* A REGISTER of an account was answered there, or not. */
+void keepalive_heard(struct reg_engine *, struct reg_server *);
+void keepalive_doubts(struct reg_engine *, struct reg_server *);
+
+/* ---- probe.c ---- */
+/* Its strings point into the server, the configuration and id. */
+struct reg_identity;
+struct reg_probe probe_make(struct reg_engine *, struct reg_server *, enum reg_keep,
+			    struct reg_identity *);
 
 /* ---- identity.c ---- */
 struct reg_identity {

@@ -51,6 +51,7 @@ struct reg_server *server_get(struct reg_engine *e, const struct rg_addr *addr,
 	rg_addr_ip(addr, s->host);
 	s->uses = 1;
 	s->window = WINDOW_START;
+	s->heard_at = -RG_NEVER / 2;
 	s->sets = g_ptr_array_new();
 	if (g_hash_table_lookup_extended(e->believed, rg_addr_text(addr, text), NULL, &health)) {
 		s->believed = true;
@@ -224,8 +225,7 @@ void server_leave(struct reg_engine *e, struct reg_server *s, const struct reg_a
 	s->trial = 0;
 	if (ans->code) {
 		s->unanswered = 0;
-		if (s->down == DOWN_SILENT)
-			server_health(e, s, RG_UP, DOWN_NOT);
+		keepalive_heard(e, s);
 		if (ans->code == 503)
 			halve(e, s, sent_at, 1);
 		else if (ans->repeated)
@@ -237,6 +237,7 @@ void server_leave(struct reg_engine *e, struct reg_server *s, const struct reg_a
 		halve(e, s, sent_at, 1);
 		if (++s->unanswered >= SILENT_AFTER && s->down == DOWN_NOT && !s->believed)
 			server_health(e, s, RG_DOWN, DOWN_SILENT);
+		keepalive_doubts(e, s);
 	}
 	if (s->waiting.n && s->in_flight < s->window && !s->drain.place)
 		rg_timer_set(e->timers, &s->drain, rg_now(e->timers), drain, s);

@@ -255,7 +255,7 @@ static int send_probe(void *arg, const struct reg_probe *q)
 	struct timeline_event ev = {
 		.at = rg_now(net->timers), .kind = TIMELINE_REQUEST, .account = "-",
 		.method = method, .addr = q->server,
-		.contact = q->user, .port = local_port(net, q->interface, q->server.transport),
+		.contact = q->contact, .port = local_port(net, q->interface, q->server.transport),
 	};
 
 	ev.code = p.answer.code = rule.does == SCRIPT_ANSWER ? rule.code : 0;

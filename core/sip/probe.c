@@ -1,4 +1,4 @@
-/* Asks whether a server lives: OPTIONS, or a REGISTER for a user nobody is. */
+/* Asks whether a server lives: by OPTIONS, or by a REGISTER that binds nothing. */
 #include "sip/probe.h"
 
 #include <errno.h>
@@ -28,7 +28,7 @@ static void out_from(struct out *o, const struct reg_probe *p, const struct rg_a
 	if (p->user) {
 		out_user(o, p->user);
 		out_lit(o, "@");
-		out_str(o, p->request_host);
+		out_str(o, p->host);
 	} else {
 		out_address(o, local);
 	}
@@ -39,16 +39,19 @@ static void out_from(struct out *o, const struct reg_probe *p, const struct rg_a
 		out_user(o, p->user);
 		out_lit(o, "@");
 	}
-	out_str(o, p->request_host);
+	out_str(o, p->user ? p->host : p->request_host);
 	out_lit(o, ">\r\n");
 }
 
-/* A fake REGISTER takes a binding away that was never there: it disturbs nobody's. */
+/* A REGISTER asks what is bound, or takes a binding away that was never there: it
+ * disturbs nobody's. */
 static void out_contact(struct out *o, const struct reg_probe *p, const struct rg_addr *local)
 {
+	if (p->user && !p->contact)
+		return;
 	out_lit(o, "Contact: <sip:");
 	if (p->user) {
-		out_user(o, p->user);
+		out_user(o, p->contact);
 		out_lit(o, "@");
 	}
 	out_address(o, local);
@@ -84,7 +87,8 @@ static int build(struct sip_attempt *a, const struct reg_probe *p, struct sip_bu
 	out_lit(&o, "User-Agent: Regway/" RG_VERSION "\r\nContent-Length: 0\r\n\r\n");
 	b->len = (uint32_t)(o.p - b->data);
 	*bp = b;
-	if (!o.full && *p->request_host && sip_fit_for_uri(p->request_host))
+	if (!o.full && *p->request_host && sip_fit_for_uri(p->request_host) &&
+	    (!p->user || (*p->host && sip_fit_for_uri(p->host))))
 		return 0;
 	sip_buf_unref(b);
 	*bp = NULL;

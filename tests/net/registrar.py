@@ -290,6 +290,9 @@ class Registrar:
     def register(self, m):
         if self.auth and (refused := self.credentials(m)):
             return refused
+        if not m.contact: # RFC 3261 10.2.3: only asked
+            have = self.bindings.get(m.user)
+            return Answer(200, [("Contact", "<%s>;expires=60" % have[0])] if have else [])
         asked = m.expires
         if asked and asked < self.min_expires:
             return Answer(423, [("Min-Expires", str(self.min_expires))])

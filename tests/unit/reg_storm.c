@@ -26,6 +26,7 @@ static const struct {
 	{ "active", "EnableProxyKeepAlive = 3\nTotalTimeout = 3", "RegByServedIPG = 1", 2, 4 },
 	{ "named", "IsProxyHotSwap = 1", "RegistrarStickiness = 1\nRegistrarSearchMode = 1",
 	  0, 0 },
+	{ "asked", "EnableProxyKeepAlive = 2\nProxyRedundancyMode = 0", "", 1, 4 },
 	{ "call", "IsProxyHotSwap = 1", "ReRegisterOnInviteFailure = 1", 1, 4 },
 	{ "told", "", "RegistrarStickiness = 1\nRegEventPackageSubscription = 1", 2, 4 },
 	{ "own", "IsProxyHotSwap = 1", "UDPPortAssignment = 1", 1, 3 },

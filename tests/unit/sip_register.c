@@ -737,19 +737,30 @@ static void probes(void **state)
 	assert_true(run_until(one_probe));
 	assert_int_equal(t.probe_code, 503);
 	assert_true(has(0, "OPTIONS sip:itsp.example SIP/2.0\r\n"));
-	p.user = "nobody";
+	p.user = "alice";
+	p.host = "home.example";
+	p.contact = "nobody";
 	assert_int_equal(send_probe(&p), 0);
 	assert_true(run_until(one_probe));
 	assert_true(has(1, "REGISTER sip:itsp.example SIP/2.0\r\n"));
+	assert_true(has(1, "To: <sip:alice@home.example>\r\n"));
 	assert_true(has(1, "Contact: <sip:nobody@127.0.0.1:"));
 	assert_true(has(1, "Expires: 0\r\n"));
+	p.contact = NULL; /* it only asks */
+	assert_int_equal(send_probe(&p), 0);
+	assert_true(run_until(one_probe));
+	assert_true(has(2, "From: <sip:alice@home.example>;tag="));
+	assert_false(has(2, "\r\nContact:"));
+	p.host = "home.example>";
+	assert_int_equal(send_probe(&p), EINVAL);
+	p.host = "home.example";
 	t.script = silent;
 	p.budget_ms = 40;
 	p.retransmissions = 0;
 	assert_int_equal(send_probe(&p), 0);
 	assert_true(run_until(one_probe));
 	assert_int_equal(t.probe_code, 0);
-	assert_int_equal(t.requests, 3);
+	assert_int_equal(t.requests, 4);
 }
 
 int main(void)
