@@ -82,6 +82,13 @@ $(B)/core/%.o: core/%.c Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALLCFLAGS) $(EXTRA) -MMD -MP -c $< -o $@
 
+# The prefix is compiled in: "make" and then "make install PREFIX=/usr" must not keep the old one.
+$(B)/prefix: FORCE
+	@mkdir -p $(@D)
+	@echo '$(PREFIX) $(SYSCONF)' | cmp -s - $@ || echo '$(PREFIX) $(SYSCONF)' > $@
+.PHONY: FORCE
+$(B)/core/main/main.o $(B)/core/sim/main.o: $(B)/prefix
+
 define archive
 $(B)/lib/$(1).a: $(call obj,$(1))
 	@mkdir -p $$(@D)

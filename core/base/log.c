@@ -37,9 +37,18 @@ void rg_log_to(void (*sink)(int, const char *))
 	to = sink;
 }
 
+/* Is stderr the journal's, which takes "<PRIORITY>" before a line? */
+static bool journal(void)
+{
+	static int is = -1;
+
+	if (is < 0)
+		is = getenv("JOURNAL_STREAM") != NULL;
+	return is;
+}
+
 static void emit(int prio, const char *text)
 {
-	static int journal = -1;
 	char line[LINE + 8];
 	int n;
 
@@ -47,9 +56,7 @@ static void emit(int prio, const char *text)
 		to(prio, text);
 		return;
 	}
-	if (journal < 0)
-		journal = getenv("JOURNAL_STREAM") != NULL;
-	n = journal ? snprintf(line, sizeof line, "<%d>%s\n", prio, text)
+	n = journal() ? snprintf(line, sizeof line, "<%d>%s\n", prio, text)
 		    : snprintf(line, sizeof line, "%s\n", text);
 	if (n > 0 && write(STDERR_FILENO, line, (size_t)n) < 0)
 		return; /* nobody reads: nothing can be done about it */
@@ -102,4 +109,16 @@ void rg_log_keyed(int prio, const char *key, const char *fmt, ...)
 	va_start(ap, fmt);
 	log_args(prio, key, fmt, ap);
 	va_end(ap);
+}
+
+void rg_say(int prio, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (journal())
+		fprintf(stderr, "<%d>", prio);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
 }

@@ -26,4 +26,8 @@ void rg_log_keyed(int prio, const char *key, const char *fmt, ...)
 #define rg_info(...) rg_log(6, __VA_ARGS__)
 #define rg_debug(...) do { if (rg_log_wants(7)) rg_log(7, __VA_ARGS__); } while (0)
 
+/* Whatever the level, at full length, and never held back: for what is said once, when
+ * the program starts or does not.  The text's own control characters stay. */
+void rg_say(int prio, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 #endif

@@ -221,7 +221,7 @@ static void moved(void *arg, const struct reg_account_info *x, const struct reg_
 static void log_faults(const struct rg_faults *f)
 {
 	for (size_t i = 0; i < rg_faults_count(f); i++)
-		fprintf(stderr, "%s\n", rg_faults_text(f, i));
+		rg_say(strstr(rg_faults_text(f, i), ": error: ") ? 3 : 4, "%s", rg_faults_text(f, i));
 }
 
 /* 0, or an exit code; the reason was said. */
@@ -231,7 +231,7 @@ static int load(struct app *app)
 	char *fault = generation_unreadable(app->path, app->plugin_dir);
 
 	if (fault) {
-		fprintf(stderr, "regwayd: %s\n", fault);
+		rg_say(3, "regwayd: %s", fault);
 		g_free(fault);
 		return EXIT_CANNOT_START;
 	}
@@ -239,8 +239,7 @@ static int load(struct app *app)
 	app->gen = generation_load(app->path, app->plugin_dir, NULL, f);
 	log_faults(f);
 	if (!app->gen)
-		fprintf(stderr, "regwayd: configuration refused: %zu errors\n",
-			rg_faults_errors(f));
+		rg_say(3, "regwayd: configuration refused: %zu errors", rg_faults_errors(f));
 	rg_faults_free(f);
 	return app->gen ? 0 : EXIT_REFUSED;
 }
@@ -259,13 +258,13 @@ static int open_network(struct app *app)
 	if (!err)
 		err = sip_stack_new(&app->stack, app->loop, NULL, getenv("RG_DNS"));
 	if (err) {
-		fprintf(stderr, "regwayd: %s\n", g_strerror(err));
+		rg_say(3, "regwayd: %s", g_strerror(err));
 		return EXIT_CANNOT_START;
 	}
 	err = network_apply(app, app->gen->conf, &bad);
 	if (err) {
-		fprintf(stderr, "regwayd: %s %s: %s\n", rg_addr_text(&bad, where),
-			rg_transport_name(bad.transport), g_strerror(err));
+		rg_say(3, "regwayd: %s %s: %s", rg_addr_text(&bad, where),
+		       rg_transport_name(bad.transport), g_strerror(err));
 		return EXIT_CANNOT_START;
 	}
 	return 0;
