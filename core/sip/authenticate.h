@@ -21,14 +21,20 @@ enum sip_authentic {
 	SIP_FORGED,    /* wrong credentials: 407 again; who counts may refuse */
 };
 
-/* Looks at Proxy-Authorization, and Authorization, for this realm.  Compared in constant
- * time; at most a few lines are looked at.  Replays of a nonce count within its life are
- * not detected (no state). */
+enum { SIP_NONCE_MS = 300000 }; /* how long a nonce is good for */
+
+/* Looks at Proxy-Authorization, and Authorization, for this realm: the first
+ * SIP_AUTHENTICATE_MOST lines of each, and the best of what they say counts.  The response is
+ * compared in constant time.  MD5 and SHA-256; qop auth, auth-int, or none (RFC 2069).  The
+ * digest-uri must have the user of the Request-URI; its host may be another (what is between
+ * us changes it).  A nonce of somebody else's address, or from before a restart, is old.
+ * Replays of a nonce count within its life are not detected (no state). */
+enum { SIP_AUTHENTICATE_MOST = 4 };
 enum sip_authentic sip_authenticate(struct sip_authenticator *, const struct sip_hop *from,
 				    const struct sip_head *, const char *realm,
 				    const char *username, const char *password, rg_ms now);
-/* Whole Proxy-Authenticate lines, SHA-256 then MD5 (RFC 8760), terminated.  false: they do
- * not fit. */
+/* Whole Proxy-Authenticate lines, SHA-256 then MD5 (RFC 8760), with qop auth, terminated.
+ * false: they do not fit, or the realm has a control character. */
 bool sip_authenticator_challenge(struct sip_authenticator *, const struct sip_hop *from,
 				 const char *realm, bool stale, rg_ms now, char *out,
 				 size_t size);

@@ -94,6 +94,11 @@ static struct challenge_str *slot(struct challenge *c, const struct challenge_st
 	     : is(name, "algorithm") ? &c->algorithm
 	     : is(name, "qop")	     ? &c->qop
 	     : is(name, "nextnonce") ? &c->nextnonce
+	     : is(name, "username")  ? &c->username
+	     : is(name, "uri")	     ? &c->uri
+	     : is(name, "response")  ? &c->response
+	     : is(name, "cnonce")    ? &c->cnonce
+	     : is(name, "nc")	     ? &c->nc
 				     : NULL;
 }
 

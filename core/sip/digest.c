@@ -1,28 +1,16 @@
 #include "sip/digest.h"
 
 #include <glib.h>
-#include <openssl/evp.h>
 #include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/random.h"
 #include "sip/challenge.h"
+#include "sip/hash.h"
 
-enum { HASH_MOST = 32, HEX_MOST = 2 * HASH_MOST, CNONCE = 8 };
+enum { CNONCE = 8 };
 enum qop { QOP_NONE, QOP_AUTH, QOP_AUTH_INT };
-
-/* A hash is fetched once per process; its context is used again and again. */
-static struct hash {
-	const char *name, *provider_name;
-	size_t bytes;
-	bool tried;
-	EVP_MD_CTX *ctx; /* NULL: not tried yet, or not to be had (FIPS: no MD5) */
-} hashes[] = {
-	{ "MD5", "MD5", 16, false, NULL },
-	{ "SHA-256", "SHA2-256", 32, false, NULL },
-	{ "SHA-512-256", "SHA2-512/256", 32, false, NULL },
-};
 
 struct digest {
 	uint32_t nc;
@@ -37,66 +25,14 @@ struct digest {
 };
 
 struct choice {
-	size_t hash;
+	enum sip_hash hash;
 	bool sess;
 	enum qop qop;
 };
 
-static bool hash_begin(struct hash *h)
-{
-	if (!h->tried) {
-		EVP_MD *md = EVP_MD_fetch(NULL, h->provider_name, NULL);
-
-		h->tried = true;
-		h->ctx = EVP_MD_CTX_new();
-		if (!md || !h->ctx || !EVP_DigestInit_ex2(h->ctx, md, NULL)) {
-			EVP_MD_CTX_free(h->ctx);
-			h->ctx = NULL;
-		}
-		EVP_MD_free(md); /* the context holds it */
-		return h->ctx;
-	}
-	return h->ctx && EVP_DigestInit_ex2(h->ctx, NULL, NULL);
-}
-
-static void hash_add(struct hash *h, const void *p, size_t n)
-{
-	EVP_DigestUpdate(h->ctx, p, n);
-}
-
-static void hash_str(struct hash *h, const char *s)
-{
-	hash_add(h, s, strlen(s));
-}
-
-static void hash_end(struct hash *h, uint8_t out[HASH_MOST])
-{
-	EVP_DigestFinal_ex(h->ctx, out, NULL);
-}
-
-static size_t hex(char *out, const uint8_t *p, size_t n)
-{
-	static const char digit[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < n; i++) {
-		*out++ = digit[p[i] >> 4];
-		*out++ = digit[p[i] & 15];
-	}
-	return 2 * n;
-}
-
-static void hash_end_hex(struct hash *h, char out[HEX_MOST])
-{
-	uint8_t raw[HASH_MOST];
-
-	hash_end(h, raw);
-	hex(out, raw, h->bytes);
-	explicit_bzero(raw, sizeof raw);
-}
-
 static char *realm_of(const struct digest *d)
 {
-	return (char *)d->text + hashes[d->hash].bytes;
+	return (char *)d->text + sip_hash_bytes(d->hash);
 }
 
 static char *opaque_of(const struct digest *d)
@@ -114,19 +50,13 @@ static char *nonce_of(const struct digest *d)
 /* false: an algorithm that we or the library lack. */
 static bool choose_hash(struct choice *ch, const struct challenge_str *algorithm)
 {
-	const char *s = algorithm->p ? algorithm->p : "MD5";
-	size_t n = algorithm->p ? algorithm->n : 3;
+	struct span name = { algorithm->p ? algorithm->p : "MD5",
+			     algorithm->p ? algorithm->n : 3 };
 
-	ch->sess = n > 5 && !strncasecmp(s + n - 5, "-sess", 5);
+	ch->sess = name.n > 5 && !strncasecmp(name.p + name.n - 5, "-sess", 5);
 	if (ch->sess)
-		n -= 5;
-	for (ch->hash = 0; ch->hash < G_N_ELEMENTS(hashes); ch->hash++) {
-		struct hash *h = &hashes[ch->hash];
-
-		if (n == strlen(h->name) && !strncasecmp(s, h->name, n))
-			return hash_begin(h);
-	}
-	return false;
+		name.n -= 5;
+	return sip_hash_find(name, &ch->hash);
 }
 
 /* auth before auth-int; an empty list is none. */
@@ -153,8 +83,8 @@ static bool choose_qop(struct choice *ch, const struct challenge_str *qop)
 
 static struct digest *make(const struct challenge *c, const struct choice *ch)
 {
-	struct hash *h = &hashes[ch->hash];
-	size_t fixed = sizeof(struct digest) + h->bytes + c->realm.n + 1 + c->opaque.n;
+	size_t fixed = sizeof(struct digest) + sip_hash_bytes(ch->hash) + c->realm.n + 1 +
+		       c->opaque.n;
 	/* malloc gives 16 n + 8 bytes; what is left over may hold a longer nextnonce */
 	size_t size = ((fixed + c->nonce.n + 8 + 15) & ~(size_t)15) - 8;
 	struct digest *d = g_malloc0(size);
@@ -179,29 +109,23 @@ static struct digest *make(const struct challenge *c, const struct choice *ch)
  * is then kept, for servers that compute it anew each time. */
 static void derive(struct digest *d, const char *username, const char *password)
 {
-	struct hash *h = &hashes[d->hash];
-	uint8_t raw[HASH_MOST];
-	char text[HEX_MOST], cnonce[2 * CNONCE];
+	enum sip_hash h = d->hash;
+	uint8_t raw[SIP_HASH_MOST];
+	char text[SIP_HASH_HEX_MOST], cnonce[2 * CNONCE];
 
-	hash_begin(h);
-	hash_str(h, username);
-	hash_add(h, ":", 1);
-	hash_add(h, realm_of(d), d->realm);
-	hash_add(h, ":", 1);
-	hash_str(h, password);
-	hash_end(h, raw);
+	sip_hash_a1(h, raw, username, (struct span){ realm_of(d), d->realm }, password);
 	if (d->sess) {
 		rg_random(d->cnonce, CNONCE);
-		hash_begin(h);
-		hash_add(h, text, hex(text, raw, h->bytes));
-		hash_add(h, ":", 1);
-		hash_add(h, nonce_of(d), d->nonce);
-		hash_add(h, ":", 1);
-		hash_add(h, cnonce, hex(cnonce, d->cnonce, CNONCE));
-		hash_end(h, raw);
+		sip_hash_begin(h);
+		sip_hash_add(h, text, sip_hash_hex(text, raw, sip_hash_bytes(h)));
+		sip_hash_add(h, ":", 1);
+		sip_hash_add(h, nonce_of(d), d->nonce);
+		sip_hash_add(h, ":", 1);
+		sip_hash_add(h, cnonce, sip_hash_hex(cnonce, d->cnonce, CNONCE));
+		sip_hash_end(h, raw);
 		explicit_bzero(text, sizeof text);
 	}
-	memcpy(d->text, raw, h->bytes);
+	memcpy(d->text, raw, sip_hash_bytes(h));
 	explicit_bzero(raw, sizeof raw);
 }
 
@@ -313,81 +237,48 @@ static void put_quoted(struct line *l, const char *name, const char *s, size_t n
 	put(l, "\"", 1);
 }
 
-/* H(A2), RFC 7616 3.4.3 */
-static void hash_request(struct hash *h, char out[HEX_MOST], enum qop qop, const char *method,
-			 const char *uri, const void *body, size_t body_len)
-{
-	char text[HEX_MOST];
-
-	if (qop == QOP_AUTH_INT) {
-		hash_begin(h);
-		hash_add(h, body, body_len);
-		hash_end_hex(h, text);
-	}
-	hash_begin(h);
-	hash_str(h, method);
-	hash_add(h, ":", 1);
-	hash_str(h, uri);
-	if (qop == QOP_AUTH_INT) {
-		hash_add(h, ":", 1);
-		hash_add(h, text, 2 * h->bytes);
-	}
-	hash_end_hex(h, out);
-}
-
-/* RFC 7616 3.4.1; without qop RFC 2069.  count: ":nc:cnonce:qop:", or ":". */
-static void hash_response(const struct digest *d, char out[HEX_MOST], const char *count,
-			  size_t n, const char *request)
-{
-	struct hash *h = &hashes[d->hash];
-	char ha1[HEX_MOST];
-
-	hash_begin(h);
-	hash_add(h, ha1, hex(ha1, (const uint8_t *)d->text, h->bytes));
-	hash_add(h, ":", 1);
-	hash_add(h, nonce_of(d), d->nonce);
-	hash_add(h, count, n);
-	hash_add(h, request, 2 * h->bytes);
-	hash_end_hex(h, out);
-	explicit_bzero(ha1, sizeof ha1);
-}
-
 size_t digest_authorize(struct digest *d, char *buf, size_t size, const char *username,
 			const char *method, const char *uri, const void *body,
 			size_t body_len)
 {
-	struct hash *h = &hashes[d->hash];
+	enum sip_hash h = d->hash;
 	struct line l = { buf, buf + size, false };
 	const char *qop = d->qop == QOP_AUTH ? "auth" : "auth-int";
 	uint32_t nc = d->nc + 1;
 	uint8_t raw[4] = { (uint8_t)(nc >> 24), (uint8_t)(nc >> 16), (uint8_t)(nc >> 8),
 			   (uint8_t)nc };
-	char request[HEX_MOST], response[HEX_MOST], count[48] = ":", cnonce[2 * CNONCE];
+	char request[SIP_HASH_HEX_MOST], response[SIP_HASH_HEX_MOST];
+	char count[48] = ":", cnonce[2 * CNONCE];
 	struct line c = { count + 1, count + sizeof count, false };
 
 	if (!d->sess)
 		rg_random(d->cnonce, CNONCE);
-	hex(cnonce, d->cnonce, CNONCE);
+	sip_hash_hex(cnonce, d->cnonce, CNONCE);
 	if (d->qop) {
-		c.p += hex(c.p, raw, sizeof raw);
+		c.p += sip_hash_hex(c.p, raw, sizeof raw);
 		put(&c, ":", 1);
 		put(&c, cnonce, sizeof cnonce);
 		put(&c, ":", 1);
 		put_str(&c, qop);
 		put(&c, ":", 1);
 	}
-	hash_request(h, request, d->qop, method, uri, body, body_len);
-	hash_response(d, response, count, (size_t)(c.p - count), request);
+	sip_hash_a2(h, request, (struct span){ method, strlen(method) },
+		    (struct span){ uri, strlen(uri) },
+		    d->qop == QOP_AUTH_INT ? (struct span){ body ? body : "", body_len } :
+					     (struct span){ NULL, 0 });
+	sip_hash_response(h, response, (const uint8_t *)d->text,
+			  (struct span){ nonce_of(d), d->nonce },
+			  (struct span){ count, (size_t)(c.p - count) }, request);
 
 	put_str(&l, d->proxy ? "Proxy-Authorization: Digest " : "Authorization: Digest ");
 	put_quoted(&l, "username=\"", username, strlen(username));
 	put_quoted(&l, ", realm=\"", realm_of(d), d->realm);
 	put_quoted(&l, ", nonce=\"", nonce_of(d), d->nonce);
 	put_quoted(&l, ", uri=\"", uri, strlen(uri));
-	put_quoted(&l, ", response=\"", response, 2 * h->bytes);
+	put_quoted(&l, ", response=\"", response, 2 * sip_hash_bytes(h));
 	if (d->named) {
 		put_str(&l, ", algorithm=");
-		put_str(&l, h->name);
+		put_str(&l, sip_hash_name(h));
 		put_str(&l, d->sess ? "-sess" : "");
 	}
 	if (d->qop || d->sess) /* a session cannot do without its cnonce */
