@@ -184,7 +184,7 @@ static void build_ip_groups(struct load *l)
 	build_names(l, CONF_IP_GROUP, &l->w->ip_group, c->ip_group, c->n_ip_group);
 }
 
-/* ---- accounts and users ------------------------------------------------------------- */
+/* ---- accounts ------------------------------------------------------------- */
 
 /* Where both a trunk group and an IP group stand, the application type says which. */
 static void account_served(struct load *l, struct conf_account *a,
@@ -257,31 +257,6 @@ static void build_accounts(struct load *l)
 					  c->n_proxy_set, d->outbound, "OutboundProxySetName");
 	}
 	build_names(l, CONF_ACCOUNT, &l->w->account, c->account, c->n_account);
-}
-
-static void build_users(struct load *l)
-{
-	struct conf *c = &l->w->c;
-
-	c->user_info = build_final(l, CONF_USER_INFO, &c->n_user_info);
-	for (uint32_t i = 0; i < c->n_user_info; i++) {
-		const struct draft_user_info *d =
-			(void *)load_draft(l, CONF_USER_INFO, i);
-		struct conf_user_info *u = &c->user_info[i];
-		char buf[96];
-
-		u->group = *d->group
-				   ? names_refer(&l->w->ip_group, c->n_ip_group, d->group)
-				   : CONF_NONE;
-		if (*d->group && u->group == CONF_NONE)
-			row_warn(l, &u->row,
-				 "user %s: there is no IPGroup '%s': the row has none%s",
-				 u->row.name, d->group,
-				 build_hint(l, &l->w->ip_group, c->n_ip_group, d->group,
-					    buf));
-		if (!*u->local_user)
-			row_error(l, &u->row, "user %s has no LocalUser", u->row.name);
-	}
 }
 
 static void build_raw(struct load *l, enum conf_table t, struct names *index)

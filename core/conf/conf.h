@@ -40,6 +40,8 @@ struct conf_sip_interface {
 	struct conf_row row;
 	const char *network_interface; /* as written */
 	struct rg_addr addr; /* family 0: every address; closed: none could be found */
+	struct rg_addr addr6; /* besides addr; family 0: none */
+	bool device; /* of a system interface, whose addresses these were when it was read */
 	bool closed;
 	uint16_t udp, tcp, tls; /* 0: none */
 	uint16_t port_min, port_max; /* AdditionalUDPPorts, 0: none */
@@ -65,6 +67,7 @@ struct conf_proxy_ip {
 struct conf_proxy_set {
 	struct conf_row row;
 	uint32_t interface; /* position, CONF_NONE only if there is no interface at all */
+	uint32_t interface6; /* towards servers with an IPv6 address; usually the same */
 	uint32_t first_ip, n_ip; /* in conf.proxy_ip, which is sorted by set and order */
 	uint8_t keepalive; /* 0 none, 1 OPTIONS, 2 REGISTER, 3 OPTIONS active, 4 fake REGISTER */
 	uint32_t keepalive_time; /* s */
@@ -143,6 +146,8 @@ struct conf_raw {
 	struct conf_pair { const char *key, *value; } *pair;
 };
 
+enum { CONF_3XX_FOLLOW = 2 };
+
 struct conf_gateway {
 	const struct conf_values *values;
 	uint32_t registration_time, retry_time, max_backoff_time, time_threshold; /* s */
@@ -165,6 +170,7 @@ struct conf_gateway {
 	uint16_t unknown_source_response;
 	const char *call_records, *dahdi_directory, *alarm_command;
 	uint32_t max_calls, max_call_rate;
+	uint8_t redirects; /* SBC3xxBehavior: CONF_3XX_FOLLOW, else passed on */
 	bool ping_pong;
 	uint32_t ping_pong_time; /* s */
 };
@@ -204,6 +210,10 @@ const char *conf_file(const struct conf *, uint16_t file);
 uint32_t conf_account_find(const struct conf *, const char *name);
 uint32_t conf_ip_group_find(const struct conf *, const char *name);
 uint32_t conf_proxy_set_find(const struct conf *, const char *name);
+/* The row of SBCUserInfoTable for this user of the IP group (position; CONF_NONE: none):
+ * one that names the group before one that names none.  NULL: there is none.  O(1). */
+const struct conf_user_info *conf_user_find(const struct conf *, const char *local_user,
+					    uint32_t group);
 /* The value a row sets explicitly for a policy parameter, or NULL. */
 const struct conf_value *conf_value(const struct conf_values *, uint16_t number);
 

@@ -21,6 +21,8 @@ struct conf_whole {
 	uint32_t *global_line; /* by number of the parameter */
 	uint16_t *global_file;
 	size_t n_global;
+	uint32_t *user; /* of user_info, by LocalUser and group: position + 1 */
+	uint32_t user_mask;
 	struct names account, ip_group, proxy_set, sip_interface, trunk_group, interface_table,
 		tls_context;
 };
@@ -131,6 +133,9 @@ const char *build_hint(struct load *, const struct names *, uint32_t n, const ch
 /* The row that text names; "" and -1 are no reference.  what: the parameter, for faults. */
 uint32_t build_refer(struct load *, const struct conf_row *, enum conf_table,
 		     const struct names *to, uint32_t n, const char *text, const char *what);
+
+/* user.c: SBCUserInfoTable */
+void build_users(struct load *);
 
 /* trunk.c: drafts to trunk groups; and the one of that TrunkGroupId or name. */
 void build_trunk_groups(struct load *);

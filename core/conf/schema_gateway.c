@@ -98,6 +98,10 @@ static const struct schema_param rows[] = {
 		"Most calls at a time; 0: unlimited."),
 	ROW_INT(GATEWAY, "MaxCallRate", gateway, g.max_call_rate, 0, 1000000, "0", NULL,
 		"Most new calls a second; 0: unlimited."),
+	ROW_INT(GATEWAY, "SBC3xxBehavior", gateway, g.redirects, 0, 4, "0",
+		"Transparent=0,Database URL=1,Handle Locally=2,IP Group Name=3,Local Host=4",
+		"What becomes of a 3xx: passed on to the caller, or followed here (2): the same "
+		"server is asked for the new target.  The device's other values count as 0."),
 	ROW_STR(GATEWAY, "CallRecords", gateway, g.call_records, 255, "",
 		"File to which a line per call is written."),
 	ROW_STR(GATEWAY, "DahdiDirectory", gateway, g.dahdi_directory, 255, "",

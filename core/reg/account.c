@@ -261,6 +261,7 @@ struct reg_account *account_new(struct reg_engine *e, struct reg_gen *gen, uint3
 	draw(e, &a->seed, sizeof a->seed);
 	draw(e, &a->attempt, sizeof a->attempt); /* not where a former owner of the id was */
 	settle(e, a);
+	index_add(e, a);
 	slots_new(e, a, NULL, NULL);
 	shares(e, a, true);
 	e->order[pos] = a->id;
@@ -306,6 +307,7 @@ bool account_move(struct reg_engine *e, struct reg_account *a, struct reg_gen *g
 		shares(e, a, false);
 	if (!stays) {
 		round_cancel(e, a);
+		index_remove(e, a);
 		unsettle(a);
 	}
 	gen_use(gen);
@@ -313,8 +315,12 @@ bool account_move(struct reg_engine *e, struct reg_account *a, struct reg_gen *g
 	a->gen = gen;
 	a->conf = &gen->conf->account[pos];
 	a->chain = gen->policy->of[pos];
-	if (!stays)
+	if (!stays) {
 		settle(e, a);
+		index_add(e, a);
+	} else {
+		index_update(e, a);
+	}
 	if (!fits) {
 		slots_new(e, a, old, was);
 		g_free(old);
@@ -331,7 +337,9 @@ void account_free(struct reg_engine *e, struct reg_account *a)
 
 	round_cancel(e, a);
 	round_goodbye_over(e, a);
-	call_drop(e, a);
+	index_remove(e, a);
+	park_drop(e, a);
+	limit_drop(e, a->id);
 	subscription_free(e, a);
 	ports_release(e, a);
 	rg_timer_stop(e->timers, &a->timer);
@@ -339,8 +347,10 @@ void account_free(struct reg_engine *e, struct reg_account *a)
 	if (a->registrar) {
 		struct reg_server *s = server_at(e, a->registrar);
 
-		if (s)
+		if (s) {
+			s->bound_ids ^= a->id;
 			server_bound(e, s, -1);
+		}
 		e->counts.registered--;
 	}
 	unsettle(a);

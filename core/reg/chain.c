@@ -224,8 +224,9 @@ void chain_event(struct reg_engine *e, struct reg_account *a, const struct rg_ev
 }
 
 void chain_admit(struct reg_engine *e, struct reg_account *a, const struct rg_dialog *d,
-		 struct rg_admit *v)
+		 struct rg_admit *v, const char **by)
 {
+	uint16_t code = v->code;
 	struct rg_act act = { .n = 0 };
 	struct seen s;
 
@@ -233,8 +234,11 @@ void chain_admit(struct reg_engine *e, struct reg_account *a, const struct rg_di
 		return;
 	look(e, a, &s);
 	for (unsigned i = 0; i < a->chain->n; i++)
-		if (link_policy(a, i)->admit)
+		if (link_policy(a, i)->admit) {
 			link_policy(a, i)->admit(ctx(a, &s, i), d, v, &act);
+			*by = v->code == code ? *by : link_policy(a, i)->m.name;
+			code = v->code;
+		}
 	chain_act(e, a, &act);
 }
 

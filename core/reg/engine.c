@@ -74,6 +74,10 @@ struct reg_engine *reg_engine_new(const struct reg_options *opt)
 	e->pools = ports_new();
 	e->subscribing = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
 	e->goodbyes = g_hash_table_new_full(token_hash, g_int64_equal, g_free, NULL);
+	e->parked = g_hash_table_new(NULL, NULL);
+	index_init(e);
+	source_init(e);
+	limit_init(e);
 	g_queue_init(&e->ring);
 	g_queue_init(&e->walks);
 	return e;
@@ -85,6 +89,7 @@ static void clear_groups(struct reg_engine *e)
 		struct reg_group *g = g_ptr_array_index(e->group, i);
 
 		members_clear(&g->members);
+		g_ptr_array_free(g->pairs, TRUE);
 		g_free(g->name);
 		g_free(g);
 	}
@@ -118,6 +123,7 @@ void reg_engine_free(struct reg_engine *e)
 	}
 	while (e->set->len)
 		set_clear(e, g_ptr_array_index(e->set, e->set->len - 1));
+	index_clear(e);
 	clear_groups(e);
 	walks_drop(e);
 	reg_plan_free(e->plan);
@@ -141,6 +147,9 @@ void reg_engine_free(struct reg_engine *e)
 	g_hash_table_destroy(e->goodbyes);
 	g_hash_table_destroy(e->pools);
 	g_hash_table_destroy(e->subscribing);
+	g_hash_table_destroy(e->parked);
+	source_clear(e);
+	limit_clear(e);
 	g_queue_clear(&e->ring);
 	while (e->rounds_free) {
 		g_free(e->rounds_free->data);

@@ -96,41 +96,6 @@ bool reg_engine_trunk_find(struct reg_engine *, const char *id, struct reg_trunk
 bool reg_engine_next_trunk(struct reg_engine *, uint32_t *group, uint32_t *at,
 			   struct reg_trunk_info *);
 
-/* ---- calls ---------------------------------------------------------------------- */
-
-/* A request that opens a dialog, from the served side: admission, the choice of the
- * server and what its answer means.  Who carries it out (the relay, the simulator) is
- * told where to send it, and tells how that ended. */
-struct reg_call;
-
-struct reg_call_to {
-	struct reg_message m;	/* no token; strings are valid during go() only */
-	const char *from_host;	/* Host Name while registered, else SIP Group Name */
-	uint32_t server;	/* its id */
-};
-
-/* Exactly one of them is called for each reg_call_out() and each failure told, maybe
- * from inside.  After refuse the call is gone. */
-struct reg_call_h {
-	void (*go)(void *arg, struct reg_call *, const struct reg_call_to *);
-	void (*refuse)(void *arg, uint16_t code, const char *reason);
-};
-
-/* caller: user of the From header, which the Contact gets while not registered.
- * method: enum rg_method.  NULL: it was refused already. */
-struct reg_call *reg_call_out(struct reg_engine *, const char *account, uint8_t method,
-			      const char *caller, const struct reg_call_h *, void *arg);
-/* The final answer of the server asked last; 0: none came.  After a 2xx the call is
- * gone; else go or refuse follows (refuse with what the caller is to get). */
-void reg_call_answered(struct reg_call *, uint16_t code, const char *reason);
-/* The caller gave up: no more is told. */
-void reg_call_cancel(struct reg_call *);
-
-/* One from the serving side for this account: 0, or the code it is refused with. */
-uint16_t reg_call_in(struct reg_engine *, const char *account, uint8_t method,
-		     const struct rg_addr *source, uint16_t local_port, bool matched_other,
-		     const char **reason);
-
 /* ---- status ------------------------------------------------------------------- */
 
 struct reg_transition {

@@ -61,8 +61,10 @@ static void count_bound(struct reg_engine *e, struct reg_account *a, uint32_t se
 
 	if (rank >= 0)
 		a->set->bound[rank] = (uint32_t)((int)a->set->bound[rank] + by);
-	if (s)
+	if (s) {
+		s->bound_ids ^= a->id;
 		server_bound(e, s, by);
+	}
 	e->counts.registered = (uint32_t)((int)e->counts.registered + by);
 }
 
@@ -115,7 +117,7 @@ void fsm_bind(struct reg_engine *e, struct reg_account *a, struct reg_server *s,
 		count_bound(e, a, old, -1);
 	}
 	chain_act(e, a, &act);
-	call_bound(e, a);
+	park_bound(e, a);
 }
 
 void fsm_unbind(struct reg_engine *e, struct reg_account *a)

@@ -22,6 +22,9 @@ struct reg_group *group_named(struct reg_engine *e, const char *name)
 	g->id = ++e->ids;
 	g->name = g_strdup(name);
 	g->health = strncmp(name, TRUNK_GROUP, strlen(TRUNK_GROUP)) ? RG_UP : RG_UNKNOWN;
+	g->trunk = g->health == RG_UNKNOWN;
+	g->row = CONF_NONE;
+	g->pairs = g_ptr_array_new();
 	members_init(&g->members);
 	if (g_hash_table_lookup_extended(e->believed, name, NULL, &health)) {
 		g->believed = true;
@@ -46,7 +49,7 @@ void group_status(struct reg_engine *e, struct reg_group *g)
 	struct rg_event ev = { .type = RG_EV_SERVED };
 	uint8_t health = RG_DOWN;
 
-	if (g->believed)
+	if (g->believed || g->trunk)
 		return;
 	if (!told_by_keepalive(ps))
 		health = RG_UP;
@@ -85,6 +88,14 @@ bool reg_engine_believe_group(struct reg_engine *e, const char *name, enum rg_he
 	return true;
 }
 
+void group_on(struct reg_engine *e, struct reg_group *g, uint32_t set)
+{
+	if (set != CONF_NONE)
+		g->set = set_named(e, e->gen->conf->proxy_set[set].row.name);
+	if (g->set)
+		g_ptr_array_add(g->set->groups, g);
+}
+
 /* e->gen is the new generation, the sets have moved. */
 void group_apply(struct reg_engine *e, const struct conf *was)
 {
@@ -97,15 +108,14 @@ void group_apply(struct reg_engine *e, const struct conf *was)
 		if (g->set)
 			g_ptr_array_remove(g->set->groups, g);
 		g->set = NULL;
+		g->row = CONF_NONE;
 	}
 	for (uint32_t i = 0; i < c->n_ip_group; i++) {
 		const struct conf_ip_group *row = &c->ip_group[i];
 		struct reg_group *g = group_named(e, row->row.name);
 
-		if (row->set != CONF_NONE)
-			g->set = set_named(e, c->proxy_set[row->set].row.name);
-		if (g->set)
-			g_ptr_array_add(g->set->groups, g);
+		g->row = i;
+		group_on(e, g, row->set);
 		group_status(e, g);
 	}
 	trunk_apply(e);
@@ -360,11 +370,13 @@ static bool link_counts(struct reg_engine *e, const char *interface, bool up)
 static bool on_interface(const struct reg_set *set, const char *interface)
 {
 	const struct conf_proxy_set *ps = set_conf(set);
+	const struct conf_sip_interface *all = set->e->gen->conf->sip_interface;
 
 	if (!interface)
 		return true;
 	return ps && ps->interface != CONF_NONE &&
-	       !strcmp(set->e->gen->conf->sip_interface[ps->interface].row.name, interface);
+	       (!strcmp(all[ps->interface].row.name, interface) ||
+		!strcmp(all[ps->interface6].row.name, interface));
 }
 
 void reg_engine_link(struct reg_engine *e, const char *interface, bool up)

@@ -33,22 +33,29 @@ static void write_host(char *buf, size_t size, const char *host, const struct re
 		snprintf(buf, size, s->addr.family == 6 ? "[%s]" : "%s", s->host);
 }
 
-void identity_of(const struct reg_account *a, const struct reg_server *s, struct reg_identity *id)
+const char *identity_user(const struct reg_account *a)
 {
 	const struct conf *c = a->gen->conf;
-	const struct conf_ip_group *serving = &c->ip_group[a->conf->serving];
 	const char *served_user = a->conf->served != CONF_NONE
 					  ? c->ip_group[a->conf->served].contact_user
 				  : a->conf->trunk != CONF_NONE
 					  ? c->trunk_group[a->conf->trunk].contact_user
 					  : "";
+
+	return either(a->conf->contact_user, either(served_user, a->conf->username));
+}
+
+void identity_of(const struct reg_account *a, const struct reg_server *s, struct reg_identity *id)
+{
+	const struct conf *c = a->gen->conf;
+	const struct conf_ip_group *serving = &c->ip_group[a->conf->serving];
 	bool as_client = serving->authentication_mode == 1 || serving->authentication_mode == 3;
 	const char *host = either(a->conf->host_name,
 				  either(serving->sip_group_name, set_host(a)));
 
 	write_host(id->aor_host, sizeof id->aor_host, host, s);
 	write_host(id->request_host, sizeof id->request_host, host, s);
-	id->aor_user = either(a->conf->contact_user, either(served_user, a->conf->username));
+	id->aor_user = identity_user(a);
 	id->contact_user = id->aor_user;
 	id->username = a->conf->username;
 	id->password = a->conf->password;

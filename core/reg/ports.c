@@ -17,6 +17,7 @@ struct reg_pool {
 	uint16_t *free; /* a stack: the lowest is on top at first */
 	uint32_t n_free;
 	uint8_t leased[PORTS / 8];
+	uint32_t *owner; /* account ids, by port; pages of it that are not used cost nothing */
 	struct reg_queue waiting;
 	struct rg_timer serve;
 };
@@ -77,6 +78,7 @@ static void give_back(struct reg_pool *p, uint16_t port)
 	uint32_t at = position(p);
 
 	mark(p, port, false);
+	p->owner[port] = 0;
 	if (p->e->port->close_port && at != CONF_NONE)
 		p->e->port->close_port(p->e->port->arg, at, port);
 	if (in_range(p, port))
@@ -115,12 +117,20 @@ void ports_lease(struct reg_engine *e, struct reg_account *a)
 	if (!(a->chain->wants & RG_WANTS_PORT) || a->port || a->port_pool || !p)
 		return;
 	a->port = take(p);
-	if (a->port)
+	if (a->port) {
 		a->port_of = p;
-	else if (!fsm_busy(a)) {
+		p->owner[a->port] = a->id;
+	} else if (!fsm_busy(a)) {
 		a->port_pool = p;
 		queue_push(e, &p->waiting, a);
 	}
+}
+
+struct reg_account *ports_owner(struct reg_engine *e, const char *interface, uint16_t port)
+{
+	const struct reg_pool *p = g_hash_table_lookup(e->pools, interface);
+
+	return p ? account_at(e, p->owner[port]) : NULL;
 }
 
 /* Some ports could not be opened: perhaps they can now. */
@@ -186,6 +196,7 @@ void ports_apply(struct reg_engine *e)
 		if (!p && x->port_min) {
 			p = g_new0(struct reg_pool, 1);
 			p->e = e;
+			p->owner = g_new0(uint32_t, PORTS);
 			p->interface = g_strdup(x->row.name);
 			g_hash_table_insert(e->pools, p->interface, p);
 		}
@@ -210,6 +221,7 @@ static void pool_free(gpointer value)
 
 	rg_timer_stop(p->e->timers, &p->serve);
 	g_free(p->free);
+	g_free(p->owner);
 	g_free(p->interface);
 	g_free(p);
 }

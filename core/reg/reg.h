@@ -18,7 +18,15 @@
  *   request.c    a request before it is written
  *   ports.c      UDP ports of accounts' own
  *   subscription.c  the reg event package
- *   call.c       calls: admission, choice of the server
+ *   index.c      accounts by token, user and pair of groups
+ *   source.c     groups by the address that a request comes from
+ *   inbound.c    which account a request of the serving side is for
+ *   rows.c       IP2IPRouting: which row, which account
+ *   route.c      a request's way: admission, destination, what comes next
+ *   leg.c        how it reads there
+ *   balance.c    the order of a set's servers for it
+ *   park.c       requests that wait for a registration
+ *   limit.c      how many calls at a time, and a second
  *   reload.c     from one configuration to the next
  *   status.c     what it tells the outside
  *   engine.c     its beginning and end, and what is done by hand
@@ -29,6 +37,9 @@
 #include <glib.h>
 
 #include "reg/engine.h"
+#include "reg/index.h"
+#include "reg/limit.h"
+#include "reg/route.h"
 
 enum { SLICE_MS = 5 };
 
@@ -70,6 +81,8 @@ struct reg_server {
 	uint32_t uses;		/* entries of sets */
 	GPtrArray *sets;	/* struct reg_set that have it */
 	uint32_t bound;		/* accounts */
+	uint32_t bound_ids;	/* their ids, exclusive-or: of one it is the one */
+	struct reg_origin *origin[2]; /* requests from its address; with its port */
 
 	uint32_t in_flight, window, window_max, grow;
 	rg_ms halved_at;
@@ -114,6 +127,7 @@ struct reg_set {
 	struct reg_queue unresolved; /* accounts that wait for the answer */
 	struct reg_members members;  /* accounts that register through it */
 	GPtrArray *groups;	     /* reg_group on this set */
+	uint32_t turn;		     /* round robin: whose it is */
 
 	struct reg_queue start;	/* accounts that wait for their turn */
 	bool queued;		/* is in the engine's ring */
@@ -135,8 +149,14 @@ struct reg_group { /* an IP group or a trunk group */
 	bool believed;
 	uint8_t told; /* enum rg_health of a trunk group without known trunks */
 	bool out;     /* of service; trunk groups */
+	bool trunk;   /* it is a trunk group */
+	uint32_t row; /* in the present conf.ip_group or conf.trunk_group, CONF_NONE: gone */
 	uint32_t refs;
 	struct reg_members members; /* accounts it is served by */
+	GPtrArray *pairs;	    /* reg_pair of those */
+	uint32_t n_serving;	    /* accounts it serves; their ids, exclusive-or */
+	uint32_t serving_ids;
+	struct reg_meter meter;
 };
 
 /* Accounts with a group in common, as one policy sees them. */
@@ -198,6 +218,9 @@ struct reg_account {
 	struct reg_set *set;
 	struct reg_group *served, *serving;
 	uint32_t in_set, in_served; /* places in their members */
+	struct reg_pair *pair;	/* and its place there */
+	uint32_t in_pair;
+	struct reg_entry entry[REG_KEYS];
 	struct reg_dialogue dialogue;
 	struct rg_timer timer;
 	uint64_t seed;
@@ -232,6 +255,7 @@ struct reg_account {
 	bool stopped;		    /* verdict STOP */
 	bool failing;		    /* its rounds brought nothing since it was bound */
 	bool shortened;		    /* a policy asked for less than RegistrationTime */
+	uint8_t indexed;	    /* bits of enum reg_key */
 	uint8_t purpose;	    /* of the last round */
 	uint8_t start;		    /* enum rg_purpose wanted while it waits for its turn */
 	uint8_t n_mark, note_at, n_note;
@@ -300,7 +324,16 @@ struct reg_engine {
 	uint64_t probe_tokens;
 	GHashTable *pools;	/* by interface: ports of accounts' own */
 	GHashTable *subscribing; /* token: subscription */
-	GList *parked;		/* calls that wait for a registration */
+	GHashTable *parked;	/* account: GSList of routes that wait for its registration */
+
+	struct reg_index index;
+	GHashTable *pairs;	/* by served and serving group */
+	GHashTable *origins;	/* by interface and address: reg_origin */
+	struct reg_place *place; /* by position in conf.sip_interface */
+	uint32_t n_place;
+	uint32_t stamp;		/* what origins say was found out at this one */
+	GHashTable *meters;	/* account: reg_meter */
+	struct reg_meter meter;	/* of all calls */
 	GHashTable *probes;	/* token: server, of lookups: name of a set */
 };
 
@@ -387,8 +420,9 @@ void chain_request(struct reg_engine *, struct reg_account *, struct rg_request 
 /* Actions are left in act, not run.  only: one link, -1 all. */
 void chain_event(struct reg_engine *, struct reg_account *, const struct rg_event *,
 		 struct rg_act *, int only);
+/* by: who gave the code that v has in the end; left alone if nobody did. */
 void chain_admit(struct reg_engine *, struct reg_account *, const struct rg_dialog *,
-		 struct rg_admit *);
+		 struct rg_admit *, const char **by);
 void chain_act(struct reg_engine *, struct reg_account *, const struct rg_act *);
 void chain_mark(struct reg_account *, uint8_t by, enum reg_what, uint8_t arg);
 bool chain_hears(const struct reg_account *);
@@ -428,6 +462,8 @@ void set_resolve(struct reg_engine *, struct reg_set *, bool again);
 struct reg_group *group_named(struct reg_engine *, const char *name);
 void group_apply(struct reg_engine *, const struct conf *);
 void group_status(struct reg_engine *, struct reg_group *);
+/* Its servers are those of this set: position in the present configuration, or CONF_NONE. */
+void group_on(struct reg_engine *, struct reg_group *, uint32_t set);
 struct reg_share *share_join(struct reg_engine *, const struct rg_policy *, struct reg_group *,
 			     struct reg_account *);
 void share_leave(struct reg_engine *, struct reg_share *, struct reg_account *);
@@ -462,6 +498,7 @@ struct reg_identity {
 	const char *aor_user, *contact_user, *username, *password;
 };
 void identity_of(const struct reg_account *, const struct reg_server *, struct reg_identity *);
+const char *identity_user(const struct reg_account *); /* of its AOR */
 
 /* ---- engine.c ---- */
 void gen_use(struct reg_gen *);
@@ -475,6 +512,10 @@ struct reg_outgoing {
 	uint8_t retransmissions;
 };
 uint32_t request_time(unsigned retransmissions, bool invite); /* ms */
+/* Time and retransmissions that one server of the set gets for the request; more: another
+ * is left if this one does not answer.  retransmissions: RG_AS_SET, or as a policy has it. */
+void request_budget(const struct conf_proxy_set *, const struct conf_gateway *, bool more,
+		    struct reg_outgoing *);
 /* more: another server is left if this one does not answer. */
 void request_make(struct reg_engine *, struct reg_account *, struct reg_server *, enum rg_method,
 		  uint32_t expires, bool more, struct reg_outgoing *);
@@ -489,16 +530,31 @@ void ports_retry(struct reg_engine *, struct reg_account *);
 void ports_unwait(struct reg_engine *, struct reg_account *);
 void ports_release(struct reg_engine *, struct reg_account *);
 bool ports_move(struct reg_engine *, struct reg_account *);
+/* Who has this port of the interface (its name); NULL: nobody. */
+struct reg_account *ports_owner(struct reg_engine *, const char *interface, uint16_t port);
 
 /* ---- subscription.c ---- */
 void subscription_begin(struct reg_engine *, struct reg_account *);
 void subscription_end(struct reg_engine *, struct reg_account *, bool politely);
 void subscription_free(struct reg_engine *, struct reg_account *);
 
-/* ---- call.c ---- */
-void call_bound(struct reg_engine *, struct reg_account *);   /* it was registered */
-void call_settled(struct reg_engine *, struct reg_account *); /* a round is over */
-void call_drop(struct reg_engine *, struct reg_account *);    /* the account goes away */
+/* ---- source.c ---- */
+void source_init(struct reg_engine *);
+void source_clear(struct reg_engine *);
+void source_apply(struct reg_engine *); /* interfaces, sets and groups have moved */
+void source_add(struct reg_engine *, struct reg_server *);
+void source_remove(struct reg_engine *, struct reg_server *);
+
+/* ---- balance.c ---- */
+/* As the set spreads requests: the servers that share the first one's rank change places. */
+void balance(struct reg_engine *, struct reg_set *, struct rg_list *);
+/* With load balancing: are as many servers up as MinActiveServersLB asks for? */
+bool balance_enough(const struct reg_set *);
+
+/* ---- park.c ---- */
+void park_bound(struct reg_engine *, struct reg_account *);   /* it was registered */
+void park_settled(struct reg_engine *, struct reg_account *); /* a round is over */
+void park_drop(struct reg_engine *, struct reg_account *);    /* the account goes away */
 
 /* ---- status.c ---- */
 const char *reason_intern(struct reg_engine *, const char *);

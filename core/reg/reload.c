@@ -180,6 +180,7 @@ static void begin(struct reg_engine *e, struct reg_account *a)
 static void leave(struct reg_engine *e, struct reg_account *a)
 {
 	a->dying = true;
+	index_remove(e, a);
 	fsm_rethink(e, a);
 }
 
@@ -323,6 +324,7 @@ void reg_engine_apply(struct reg_engine *e, struct reg_plan *p, void (*done)(voi
 	set_apply(e, was);
 	ports_apply(e);
 	group_apply(e, was);
+	source_apply(e);
 	keepalive_apply(e);
 	rg_timer_set(e->timers, &e->apply, rg_now(e->timers), slice, e);
 }

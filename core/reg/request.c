@@ -21,9 +21,9 @@ uint32_t request_time(unsigned n, bool invite)
 
 /* Time per server: TotalTimeout; else the retransmissions that a policy, RetryCounts or
  * hot swap allow while another server is left; else 64 T1. */
-static void budget(const struct reg_account *a, bool more, struct reg_outgoing *o)
+void request_budget(const struct conf_proxy_set *ps, const struct conf_gateway *g, bool more,
+		    struct reg_outgoing *o)
 {
-	const struct conf_proxy_set *ps = set_conf(a->set);
 	int retransmissions = -1;
 
 	o->budget_ms = 64 * T1_MS;
@@ -39,7 +39,7 @@ static void budget(const struct reg_account *a, bool more, struct reg_outgoing *
 	else if (ps && ps->retry_counts >= 0)
 		retransmissions = ps->retry_counts;
 	else if (ps && ps->hot_swap)
-		retransmissions = account_gateway(a)->hot_swap_rtx;
+		retransmissions = g->hot_swap_rtx;
 	if (retransmissions < 0)
 		return;
 	o->retransmissions = (uint8_t)retransmissions;
@@ -91,7 +91,7 @@ void request_make(struct reg_engine *e, struct reg_account *a, struct reg_server
 	q->headers_size = sizeof e->headers;
 	q->retransmissions = RG_AS_SET;
 	chain_request(e, a, q);
-	budget(a, more, o);
+	request_budget(set_conf(a->set), account_gateway(a), more, o);
 }
 
 /* The message for the network; its strings point into o, the server and the row. */

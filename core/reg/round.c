@@ -149,7 +149,7 @@ void round_settled(struct reg_engine *e, struct reg_account *a)
 
 	a->pending = 0;
 	if (e->parked)
-		call_settled(e, a);
+		park_settled(e, a);
 	if (pending && !a->dying)
 		fsm_do(e, a, (enum rg_verb)(pending - 1));
 	fsm_rethink(e, a);

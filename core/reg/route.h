@@ -45,7 +45,7 @@ enum reg_media { REG_MEDIA_DIRECT, REG_MEDIA_REFUSE, REG_MEDIA_CONTINUE }; /* an
 
 /* The next server to ask, and how the request reads there.  Strings are never NULL
  * unless said so; "": keep what the request has; valid during go() only, but for
- * username and password, which are valid until reg_route_end(). */
+ * username and password, which are valid until the next go() or reg_route_end(). */
 struct reg_leg {
 	bool to_serving;	/* else towards the served side, or between two groups */
 	struct rg_addr server;
@@ -62,6 +62,9 @@ struct reg_leg {
 	const char *asserted, *preferred; /* whole URI for P-Asserted-Identity, P-Preferred-
 				* Identity, to stand instead of what the request has */
 	const char *headers;	/* whole lines to add, or "" */
+	/* The first P-Associated-URI of dialogue, where there is one, stands for asserted, or
+	 * for preferred where that is given (EnablePAssociatedURIHeader). */
+	bool associated_uri;
 	bool initial_route;	/* a Route to the server itself (UseInitialRoute) */
 	bool service_route;	/* the Service-Route of dialogue counts */
 	/* The account's: nonces and Service-Route; "" and NULL if there is no account.  Valid
@@ -77,6 +80,7 @@ struct reg_leg {
 	 * of its Request-URI), and what challenges on it are met with when it is the serving
 	 * side (NULL or "": they go to the other end).  Valid as username. */
 	const char *caller_user, *caller_username, *caller_password;
+	const char *caller_address; /* as contact_address, of our Contact there; NULL: local */
 };
 
 struct reg_refusal {
@@ -114,11 +118,18 @@ struct reg_route_info {
 	const char *rule;	/* how it was found: "port", "token", "Request-URI user", "To user",
 				 * "source", "pair", "route N" ... */
 	bool to_serving;
+	bool admitted;		/* the account's policies let it in */
 	struct rg_addr server;	/* asked last; family 0: none */
 	uint8_t servers;	/* asked so far */
 	const char *policy;	/* who decided last, and what: "ims_search: refuse 480"; "" */
 };
 void reg_route_info(const struct reg_route *, struct reg_route_info *);
+
+/* As reg_route_new(), for a script that says which account a call is of: from its served
+ * group (out), or from its serving group.  NULL: there is no such account. */
+struct reg_route *reg_route_of(struct reg_engine *, const char *account, bool out,
+			       const struct reg_arrival *, const struct reg_route_h *,
+			       void *arg);
 
 /* Calls (routes of INVITE) now alive. */
 uint32_t reg_route_calls(const struct reg_engine *);

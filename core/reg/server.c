@@ -60,6 +60,7 @@ struct reg_server *server_get(struct reg_engine *e, const struct rg_addr *addr,
 	}
 	g_ptr_array_add(e->server, s);
 	g_hash_table_insert(e->server_by_addr, key, s);
+	source_add(e, s);
 	return s;
 }
 
@@ -81,6 +82,7 @@ static void server_free(struct reg_engine *e, struct reg_server *s)
 
 	g_hash_table_remove(e->server_by_addr, key);
 	g_free(key);
+	source_remove(e, s);
 	probe_stop(e, s);
 	rg_timer_stop(e->timers, &s->drain);
 	e->server->pdata[s->id] = NULL;

@@ -92,13 +92,15 @@ static void entry_add(struct reg_set *set, GArray *l, uint32_t ip, const struct 
 	const struct conf_proxy_ip *p = &c->proxy_ip[ip];
 	struct entry x = { .ip = ip, .priority = priority, .weight = weight,
 			   .has_priority = has, .ttl_until = until };
-	const char *interface = ps->interface == CONF_NONE
-					? "" : c->sip_interface[ps->interface].row.name;
+	uint32_t at = addr->family == 6 ? ps->interface6 : ps->interface;
+	const char *interface = at == CONF_NONE ? "" : c->sip_interface[at].row.name;
+	char tls_name[RG_TLS_NAME] = "";
 
 	if (l->len == RG_SERVERS)
 		return;
-	x.s = server_get(set->e, addr, interface,
-			 addr->transport == RG_TLS ? p->host : "");
+	if (addr->transport == RG_TLS)
+		conf_tls_name(p->host, ps->tls_context, tls_name);
+	x.s = server_get(set->e, addr, interface, tls_name);
 	for (guint i = 0; i < l->len; i++)
 		if (g_array_index(l, struct entry, i).s == x.s) {
 			server_put(set->e, x.s);
@@ -186,6 +188,7 @@ static bool rebuild(struct reg_set *set)
 	bool changed;
 
 	entries(set, l);
+	e->stamp++;
 	set->n = l->len;
 	set->view = g_new0(struct rg_server, l->len + 1);
 	set->srv = g_new0(struct reg_server *, l->len + 1);

@@ -259,6 +259,14 @@ int reg_engine_trunk(struct reg_engine *e, const char *text, bool up)
 /* e->gen is the new generation: groups have other trunks, what is known of them stays. */
 void trunk_apply(struct reg_engine *e)
 {
+	const struct conf *c = e->gen->conf;
+
+	for (uint32_t i = 0; i < c->n_trunk_group; i++) {
+		struct reg_group *g = group_of(e, &c->trunk_group[i]);
+
+		g->row = i;
+		group_on(e, g, c->trunk_group[i].set);
+	}
 	judge_all(e, CONF_NONE);
 }
 

@@ -4,6 +4,8 @@
 #include <glib.h>
 #include <string.h>
 
+#include "reg/route.h"
+
 struct calls {
 	struct net *net;
 	struct rg_timers *timers;
@@ -12,12 +14,13 @@ struct calls {
 	bool over;
 };
 
-struct call { /* from the served side */
+struct call {
 	struct calls *of;
 	const char *account;
 	rg_ms since;
-	struct reg_call *reg; /* NULL: not told yet, or gone */
+	struct reg_route *route;
 	struct rg_timer timer;
+	struct rg_addr source; /* from the serving side; family 0: from the served side */
 	uint16_t code;
 };
 
@@ -26,6 +29,7 @@ static void call_free(gpointer arg)
 	struct call *c = arg;
 
 	rg_timer_stop(c->of->timers, &c->timer);
+	reg_route_end(c->route);
 	g_free(c);
 }
 
@@ -38,49 +42,104 @@ static void rejected(struct calls *cs, const char *account, uint16_t code, rg_ms
 		timeline_add(cs->timeline, &ev);
 }
 
+static void accepted(struct call *c)
+{
+	struct timeline_event ev = { .at = rg_now(c->of->timers), .kind = TIMELINE_ACCEPT,
+				     .account = c->account, .addr = c->source };
+
+	if (!c->of->over)
+		timeline_add(c->of->timeline, &ev);
+}
+
+static void end(struct call *c)
+{
+	g_ptr_array_remove_fast(c->of->open, c);
+}
+
 static void answered(void *arg)
 {
 	struct call *c = arg;
 	uint16_t code = c->code;
 
-	reg_call_answered(c->reg, code, NULL);
+	reg_route_answered(c->route, code, NULL, 0);
 	if (code >= 200 && code < 300)
-		g_ptr_array_remove_fast(c->of->open, c);
+		end(c);
 }
 
-static void go(void *arg, struct reg_call *reg, const struct reg_call_to *to)
+/* The served side is nobody's script: it answers every call it is offered. */
+static void go(void *arg, struct reg_route *route, const struct reg_leg *leg)
 {
 	struct call *c = arg;
-	struct script_rule rule = net_rule(c->of->net, &to->m.server, RG_M_INVITE);
-	struct timeline_event ev = net_sent(c->of->net, &to->m, RG_M_INVITE, &rule);
+	struct reg_message m = {
+		.account = c->account, .server = leg->server, .interface = leg->interface,
+		.local_port = leg->local_port, .contact_user = leg->contact_user,
+		.headers = leg->headers,
+	};
+	struct script_rule rule = net_rule(c->of->net, &leg->server, RG_M_INVITE);
+	struct timeline_event ev;
 
-	c->reg = reg;
+	if (c->source.family) {
+		accepted(c);
+		reg_route_answered(route, 200, NULL, 0);
+		end(c);
+		return;
+	}
+	ev = net_sent(c->of->net, &m, RG_M_INVITE, &rule);
 	c->code = ev.code;
 	timeline_add(c->of->timeline, &ev);
 	rg_timer_set(c->of->timers, &c->timer,
-		     rg_now(c->of->timers) + (rule.does == SCRIPT_SILENT ? to->m.budget_ms : 0),
+		     rg_now(c->of->timers) + (rule.does == SCRIPT_SILENT ? leg->budget_ms : 0),
 		     answered, c);
 }
 
-static void refuse(void *arg, uint16_t code, const char *reason)
+/* A served group without addresses is offered nothing; what counts is who was let in. */
+static void refuse(void *arg, struct reg_route *route, const struct reg_refusal *x)
 {
 	struct call *c = arg;
+	struct reg_route_info info;
 
-	(void)reason;
-	rejected(c->of, c->account, code, c->since);
-	g_ptr_array_remove_fast(c->of->open, c);
+	reg_route_info(route, &info);
+	if (c->source.family && info.admitted && !info.servers && x->code == 503)
+		accepted(c);
+	else
+		rejected(c->of, c->account, x->code, c->since);
+	end(c);
+}
+
+static void begin(struct calls *cs, struct reg_engine *e, const char *account,
+		  const struct reg_arrival *from)
+{
+	static const struct reg_route_h h = { go, refuse };
+	struct call *c = g_new0(struct call, 1);
+
+	c->of = cs;
+	c->account = account;
+	c->since = rg_now(cs->timers);
+	c->source = from->source;
+	c->route = reg_route_of(e, account, !from->source.family, from, &h, c);
+	if (!c->route) {
+		rejected(cs, account, from->source.family ? 404 : 500, c->since);
+		g_free(c);
+		return;
+	}
+	g_ptr_array_add(cs->open, c);
+	reg_route_begin(c->route);
+}
+
+static struct reg_arrival arrival(const char *from)
+{
+	return (struct reg_arrival){
+		.method = RG_M_INVITE, .uri_user = "called", .uri_host = "", .token = "",
+		.to_user = "called", .from_user = from, .from_host = "", .asserted = "",
+		.preferred = "",
+	};
 }
 
 void calls_out(struct calls *cs, struct reg_engine *e, const struct script_line *l)
 {
-	static const struct reg_call_h h = { go, refuse };
-	struct call *c = g_new0(struct call, 1);
+	struct reg_arrival from = arrival("caller");
 
-	c->of = cs;
-	c->account = l->name;
-	c->since = rg_now(cs->timers);
-	g_ptr_array_add(cs->open, c);
-	reg_call_out(e, l->name, RG_M_INVITE, "caller", &h, c);
+	begin(cs, e, l->name, &from);
 }
 
 /* The registrar, else the first server of the account's proxy set. */
@@ -101,21 +160,18 @@ static struct rg_addr usual_source(struct reg_engine *e, const struct conf *conf
 void calls_in(struct calls *cs, struct reg_engine *e, const struct conf *conf,
 	      const struct script_line *l)
 {
+	struct reg_arrival from = arrival("");
 	struct reg_account_info info;
-	struct timeline_event ev = { .at = rg_now(cs->timers), .kind = TIMELINE_ACCEPT,
-				     .account = l->name };
-	uint16_t code = 404;
-	const char *reason;
 
-	if (reg_engine_find(e, l->name, &info)) {
-		ev.addr = l->addr.family ? l->addr : usual_source(e, conf, &info);
-		code = reg_call_in(e, l->name, RG_M_INVITE, &ev.addr,
-				   l->port ? l->port : info.local_port, false, &reason);
+	if (!reg_engine_find(e, l->name, &info)) {
+		rejected(cs, l->name, 404, rg_now(cs->timers));
+		return;
 	}
-	if (code)
-		rejected(cs, l->name, code, ev.at);
-	else
-		timeline_add(cs->timeline, &ev);
+	from.source = l->addr.family ? l->addr : usual_source(e, conf, &info);
+	from.own_port = l->port ? l->port : info.local_port;
+	if (!from.source.family) /* of a set without addresses: from wherever it likes */
+		rg_addr_parse(&from.source, "0.0.0.0");
+	begin(cs, e, l->name, &from);
 }
 
 struct calls *calls_new(struct net *net, struct rg_timers *timers, struct timeline *timeline)
@@ -132,14 +188,7 @@ struct calls *calls_new(struct net *net, struct rg_timers *timers, struct timeli
 void calls_end(struct calls *cs)
 {
 	cs->over = true;
-	for (guint i = cs->open->len; i-- > 0;) {
-		struct call *c = g_ptr_array_index(cs->open, i);
-
-		if (rg_timer_at(cs->timers, &c->timer) != RG_NEVER) {
-			reg_call_cancel(c->reg);
-			g_ptr_array_remove_index_fast(cs->open, i);
-		}
-	}
+	g_ptr_array_set_size(cs->open, 0);
 }
 
 void calls_free(struct calls *cs)

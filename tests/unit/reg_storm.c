@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "unit/reg_world.h"
+#include "reg/route.h"
 
 enum { EACH = 6, EVENTS = 400, MOST_A_MINUTE = 80 };
 
@@ -46,7 +47,7 @@ struct storm {
 	GHashTable *dialogue; /* of those subscribed, by account */
 	const char *owner[8]; /* of the ports */
 	bool open[8], busy, one_prober;
-	struct reg_call *call;
+	bool goes, ended; /* the call at hand */
 };
 
 static char *configuration(struct world *w, bool start)
@@ -188,52 +189,80 @@ static bool in_the_list(struct world *w, const struct reg_message *m)
 	return found;
 }
 
-static void call_goes(void *arg, struct reg_call *c, const struct reg_call_to *to)
+static void call_goes(void *arg, struct reg_route *r, const struct reg_leg *leg)
 {
 	struct storm *st = arg;
+	struct reg_route_info info;
+	struct reg_message m;
 
-	if (!in_the_list(st->w, &to->m))
-		fail_msg("a call of %s goes to .%u, which is not in its list", to->m.account,
-			 to->m.server.ip[3]);
-	leaves_from(st, &to->m);
-	st->call = c;
+	reg_route_info(r, &info);
+	m = (struct reg_message){ .account = info.account, .server = leg->server,
+				  .local_port = leg->local_port };
+	if (!in_the_list(st->w, &m))
+		fail_msg("a call of %s goes to .%u, which is not in its list", m.account,
+			 m.server.ip[3]);
+	leaves_from(st, &m);
+	st->goes = true;
 }
 
-static void call_ends(void *arg, uint16_t code, const char *reason)
+static void call_ends(void *arg, struct reg_route *r, const struct reg_refusal *x)
 {
-	(void)reason;
-	assert_in_range(code, 400, 699);
-	((struct storm *)arg)->call = NULL;
+	(void)r;
+	assert_in_range(x->code, 400, 699);
+	((struct storm *)arg)->ended = true;
+}
+
+static struct reg_arrival arrival(void)
+{
+	return (struct reg_arrival){
+		.method = RG_M_INVITE, .uri_user = "called", .uri_host = "", .token = "",
+		.to_user = "called", .from_user = "caller", .from_host = "", .asserted = "",
+		.preferred = "",
+	};
 }
 
 static void call(struct world *w, const char *account)
 {
-	static const struct reg_call_h h = { call_goes, call_ends };
+	static const struct reg_route_h h = { call_goes, call_ends };
 	static const uint16_t code[] = { 0, 200, 403, 408, 480, 486, 503 };
 	struct storm *st = w->arg;
-	struct reg_call *c;
+	struct reg_arrival from = arrival();
+	struct reg_route *r = reg_route_of(w->e, account, true, &from, &h, st);
 	unsigned asked = 0;
+	uint16_t answer = 0;
 
-	st->call = NULL;
-	reg_call_out(w->e, account, RG_M_INVITE, "caller", &h, st);
-	while ((c = st->call) != NULL) {
+	if (!r)
+		return;
+	st->goes = st->ended = false;
+	reg_route_begin(r);
+	while (st->goes && !st->ended && (answer < 200 || answer > 299)) {
 		assert_true(++asked <= 10);
 		if (world_random(w) % 2)
 			world_until(w, rg_now(w->timers) + (rg_ms)(world_random(w) % 500));
-		st->call = NULL;
-		reg_call_answered(c, code[world_random(w) % G_N_ELEMENTS(code)], "as told");
+		if (st->ended)
+			break;
+		st->goes = false;
+		answer = code[world_random(w) % G_N_ELEMENTS(code)];
+		reg_route_answered(r, answer, "as told", 0);
 	}
+	reg_route_end(r);
 }
 
 static void call_in(struct world *w, const char *account)
 {
-	struct rg_addr from = { .ip = { 192, 0, 2, (uint8_t)(1 + world_random(w) % 6) },
-				.family = 4, .port = 5060 };
-	const char *reason = NULL;
+	static const struct reg_route_h h = { call_goes, call_ends };
+	struct reg_arrival from = arrival();
+	struct reg_route *r;
 
-	reg_call_in(w->e, account, RG_M_INVITE, &from,
-		    (uint16_t)(world_random(w) % 2 ? 5060 : 6000 + world_random(w) % 8), false,
-		    &reason);
+	from.source = (struct rg_addr){ .ip = { 192, 0, 2, (uint8_t)(1 + world_random(w) % 6) },
+					.family = 4, .port = 5060 };
+	from.own_port = (uint16_t)(world_random(w) % 2 ? 5060 : 6000 + world_random(w) % 8);
+	r = reg_route_of(w->e, account, false, &from, &h, w->arg);
+	if (!r)
+		return;
+	reg_route_begin(r); /* the served group has no addresses */
+	assert_true(((struct storm *)w->arg)->ended);
+	reg_route_end(r);
 }
 
 /* ---- REGISTERs --------------------------------------------------------------------------- */

@@ -1,0 +1,191 @@
+/*
+ * leg.c -- how a request reads on its way out: addresses, names, credentials, time.
+ */
+#include "reg/routing.h"
+
+#include <string.h>
+
+static const char *either(const char *a, const char *b)
+{
+	return *a ? a : b;
+}
+
+static bool as_client(const struct conf_ip_group *g)
+{
+	return g && (g->authentication_mode == 1 || g->authentication_mode == 3);
+}
+
+/* Whoever stands in the user table answers challenges as that user. */
+static const struct conf_user_info *user_row(const struct reg_route *r)
+{
+	return conf_user_find(r->e->gen->conf, r->from_user,
+			      r->from->trunk ? CONF_NONE : r->from->row);
+}
+
+/* What the leg points to, towards the callee or the caller, stays until another's does. */
+enum { CALLEE, CALLER };
+
+static void lend(struct reg_route *r, int side, struct reg_gen *gen)
+{
+	gen_use(gen);
+	if (r->lent[side])
+		gen_leave(r->e, r->lent[side]);
+	r->lent[side] = gen;
+}
+
+/* In this order: the user table, the account (and for it the serving group), the group
+ * asked, and the gateway for calls of trunk groups that no account matches. */
+static void credentials(struct reg_route *r, struct reg_account *a, const struct reg_identity *id,
+			struct reg_leg *leg)
+{
+	const struct conf_user_info *u = r->to_serving || !a ? user_row(r) : NULL;
+	const struct conf_ip_group *to = group_row(r->e, r->to);
+	const struct conf_gateway *g = &r->e->gen->conf->gateway;
+
+	lend(r, CALLEE, r->e->gen);
+	if (u && (*u->username || *u->password)) {
+		leg->username = either(u->username, u->local_user);
+		leg->password = u->password;
+	} else if (a && r->to_serving) {
+		lend(r, CALLEE, a->gen);
+		leg->username = id->username;
+		leg->password = id->password;
+	} else if (as_client(to)) {
+		leg->username = to->username;
+		leg->password = to->password;
+	} else if (!a && (r->from->trunk || (r->to && r->to->trunk))) {
+		leg->username = g->username;
+		leg->password = g->password;
+	}
+}
+
+static uint8_t media(const struct reg_route *r)
+{
+	const struct conf_ip_group *ends[] = { group_row(r->e, r->from), group_row(r->e, r->to) };
+	uint8_t how = REG_MEDIA_DIRECT;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(ends); i++) {
+		if (!ends[i] || !ends[i]->media_anchor)
+			continue;
+		if (!ends[i]->media_failure)
+			how = REG_MEDIA_REFUSE;
+		else if (how == REG_MEDIA_DIRECT)
+			how = REG_MEDIA_CONTINUE;
+	}
+	return how;
+}
+
+/* The configured name of the group's set, where that is a name. */
+static const char *set_host(const struct conf *c, const struct conf_proxy_set *ps)
+{
+	if (!ps || !ps->n_ip || c->proxy_ip[ps->first_ip].addr.family)
+		return "";
+	return c->proxy_ip[ps->first_ip].host;
+}
+
+static bool more(const struct reg_route *r)
+{
+	return r->try->at + 1 < r->try->list.n;
+}
+
+/* As the account, towards its serving group. */
+static void dress_account(struct reg_route *r, struct reg_account *a, struct reg_server *s,
+			  struct reg_outgoing *o, struct reg_leg *leg)
+{
+	const struct conf *c = a->gen->conf;
+	const struct conf_ip_group *serving = &c->ip_group[a->conf->serving];
+	struct reg_message m;
+
+	request_make(r->e, a, s, (enum rg_method)r->method, 0, more(r), o);
+	m = request_message(r->e, a, s, o);
+	leg->local_port = m.local_port;
+	leg->request_host = leg->to_host = either(serving->sip_group_name, m.request_host);
+	leg->from_host = a->registrar ? a->conf->host_name : "";
+	leg->from_host = either(leg->from_host, either(serving->sip_group_name, m.aor_host));
+	leg->contact_user = a->registrar ? m.contact_user : r->from_user;
+	if (user_row(r))
+		leg->contact_user = r->from_user;
+	leg->contact_params = m.contact_params;
+	leg->contact_address = m.contact_address;
+	leg->headers = m.headers;
+	leg->service_route = a->registrar == s->id;
+}
+
+/* As whoever sent it, to a group's servers or to an address. */
+static void dress_plain(struct reg_route *r, const struct rg_addr *server,
+			const struct conf_proxy_set *ps, struct reg_outgoing *o,
+			struct reg_leg *leg)
+{
+	const struct conf *c = r->e->gen->conf;
+	const struct conf_ip_group *from = group_row(r->e, r->from), *to = group_row(r->e, r->to);
+	const char *host = either(to ? to->sip_group_name : "", set_host(c, ps));
+	char ip[RG_ADDR_TEXT];
+
+	if (!*host) {
+		g_snprintf(o->id.request_host, sizeof o->id.request_host,
+			   server->family == 6 ? "[%s]" : "%s", rg_addr_ip(server, ip));
+		host = o->id.request_host;
+	}
+	leg->request_host = leg->to_host = host;
+	leg->from_host = from ? from->sip_group_name : "";
+	leg->contact_user = r->from_user;
+	if (to && *to->contact_name)
+		leg->contact_address = to->contact_name;
+	o->q.method = r->method;
+	o->q.retransmissions = RG_AS_SET;
+	request_budget(ps, &c->gateway, more(r), o);
+}
+
+/* The caller is the serving side, and we are the account to it. */
+static void dress_caller(struct reg_route *r, struct reg_account *a, struct reg_outgoing *o,
+			 struct reg_leg *leg)
+{
+	struct reg_server *home = server_at(r->e, a->registrar ? a->registrar :
+					    a->set && a->set->n ? a->set->view[0].id : 0);
+
+	leg->caller_user = identity_user(a);
+	leg->caller_address = a->conf->contact_address;
+	if (!home)
+		return;
+	lend(r, CALLER, a->gen);
+	request_make(r->e, a, home, RG_M_INVITE, 0, false, o);
+	leg->caller_user = o->q.contact_user;
+	leg->caller_username = o->id.username;
+	leg->caller_password = o->id.password;
+	/* Who called the random user of our binding wants the user behind it. */
+	if (!strcmp(r->uri_user, o->q.contact_user) && strcmp(r->uri_user, o->id.aor_user))
+		leg->request_user = either(r->to_user, o->id.aor_user);
+}
+
+void leg_go(struct reg_route *r, struct reg_server *s)
+{
+	struct reg_account *a = route_account(r);
+	const struct conf_gateway *g = &r->e->gen->conf->gateway;
+	struct reg_outgoing o, caller;
+	struct reg_leg leg = {
+		.server = s->addr, .tls_name = s->tls_name,
+		.interface = server_interface(r->e, s), .to_serving = a && r->to_serving,
+		.request_user = "", .from_user = "", .contact_params = "", .headers = "",
+		.contact_address = "local", .asserted = "", .preferred = "", .username = "",
+		.password = "", .caller_user = "", .caller_username = "",
+		.caller_password = "", .caller_address = "local",
+		.keep_nonce = g->challenge_caching != 0,
+		.follow_redirect = g->redirects == CONF_3XX_FOLLOW, .media = media(r),
+		.dialogue = a && r->to_serving ? &a->dialogue : NULL,
+	};
+	struct reg_set *set = route_set(r);
+
+	memset(&o.id, 0, sizeof o.id);
+	if (a && r->to_serving)
+		dress_account(r, a, s, &o, &leg);
+	else
+		dress_plain(r, &s->addr, set ? set_conf(set) : NULL, &o, &leg);
+	credentials(r, a, &o.id, &leg);
+	if (a && !r->to_serving)
+		dress_caller(r, a, &caller, &leg);
+	leg.budget_ms = o.budget_ms;
+	leg.retransmissions = o.retransmissions;
+	r->server = s->addr;
+	r->servers++;
+	r->h->go(r->arg, r, &leg);
+}
