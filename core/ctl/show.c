@@ -291,15 +291,16 @@ static void print_steps(const json_t *steps)
 	}
 }
 
-static void print_next(const json_t *next)
+static void print_next(const json_t *next, const json_t *goal)
 {
+	bool asks = !has_words(goal) || !strcmp(json_string_value(goal), "register");
 	const json_t *entry;
 	size_t i;
 
 	if (!json_array_size(next))
 		puts("no server would be asked now");
 	else
-		puts("would be asked next");
+		puts(asks ? "would be asked next" : "would be asked, if it registered");
 	json_array_foreach(next, i, entry) {
 		char *server = text_member(entry, "server"), *why = text_member(entry, "why");
 
@@ -323,12 +324,13 @@ void show_explain(const json_t *data)
 {
 	const json_t *now = json_object_get(data, "now"), *last = json_object_get(data, "last");
 
-	print_next(json_object_get(data, "next"));
+	print_next(json_object_get(data, "next"), json_object_get(now, "goal"));
 	if (json_is_object(now)) {
 		print_also(now, "state", "\nnow: ");
 		print_also(now, "goal", ", goal ");
 		print_also(now, "goal_by", " by ");
 		print_also(now, "waits_for", ", waits for ");
+		print_also(now, "why", "\n  ");
 		putchar('\n');
 		print_steps(json_object_get(now, "steps"));
 	}

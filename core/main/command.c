@@ -241,6 +241,26 @@ static json_t *steps(struct app *app, const struct reg_step *st, unsigned n)
 	return list;
 }
 
+/* The policy and what it is for. */
+static json_t *in_words(struct app *app, const char *by)
+{
+	const struct policy_modules *all = app->gen->modules;
+	json_t *o;
+	char *s;
+
+	for (size_t i = 0; i < policy_modules_count(all); i++) {
+		const struct policy_module *p = policy_modules_at(all, i);
+
+		if (strcmp(p->m->name, by))
+			continue;
+		s = g_strdup_printf("%s: %s", by, p->m->summary);
+		o = text(s);
+		g_free(s);
+		return o;
+	}
+	return text(by);
+}
+
 /* Each server that would be asked, in order, and who put it there. */
 static json_t *next_of(struct app *app, const struct reg_explanation *x)
 {
@@ -255,9 +275,10 @@ static json_t *next_of(struct app *app, const struct reg_explanation *x)
 		while (who && x->now[who - 1].n > i &&
 		       x->now[who - 1].server[i] == last->server[i])
 			who--;
-		json_array_append_new(list, json_pack("{s:o,s:s}", "server", address(&a), "why",
-						      who ? x->now[who].by : "core: listed order, "
-									     "working first"));
+		json_array_append_new(list,
+				      json_pack("{s:o,s:o}", "server", address(&a), "why",
+						who ? in_words(app, x->now[who].by)
+						    : text("core: listed order, working first")));
 	}
 	return list;
 }
@@ -275,10 +296,11 @@ static json_t *cmd_explain(struct app *app, json_t *args)
 		g_free(x);
 		return no_account(app, name);
 	}
-	o = json_pack("{s:o,s:{s:s,s:s,s:s,s:s,s:o},s:{s:s,s:o}}", "next", next_of(app, x), "now",
-		      "goal", x->goal, "goal_by", x->goal_by, "state", reg_state_name(x->state),
-		      "waits_for", x->waits_for, "steps", steps(app, x->now, x->n_now), "last",
-		      "purpose", x->last_purpose, "steps", steps(app, x->last, x->n_last));
+	o = json_pack("{s:o,s:{s:s,s:s,s:s,s:s,s:o,s:o},s:{s:s,s:o}}", "next", next_of(app, x),
+		      "now", "goal", x->goal, "goal_by", x->goal_by, "state",
+		      reg_state_name(x->state), "waits_for", x->waits_for, "why", text(x->why),
+		      "steps", steps(app, x->now, x->n_now), "last", "purpose", x->last_purpose,
+		      "steps", steps(app, x->last, x->n_last));
 	g_free(x);
 	return ok(o);
 }

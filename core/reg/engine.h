@@ -76,6 +76,8 @@ bool reg_engine_believe_group(struct reg_engine *, const char *group, enum rg_he
 /* A link of that SIP interface went down or came up; NULL: of every one.  Only the
  * proxy sets on it hear of it, and only of an "up" that follows a "down". */
 void reg_engine_link(struct reg_engine *, const char *interface, bool up);
+/* An interface has another address, or has one again. */
+void reg_engine_moved(struct reg_engine *, const char *interface);
 
 /* ---- trunks ------------------------------------------------------------------- */
 
@@ -170,6 +172,7 @@ struct reg_explanation {
 	const char *goal_by;
 	uint8_t state;
 	const char *waits_for; /* in words; "" */
+	char why[400];	       /* in a sentence: why it is in this state */
 	struct reg_step now[REG_STEPS]; /* the list a round begun now would have */
 	uint8_t n_now;
 	const char *last_purpose; /* "search", "refresh", "" none yet */

@@ -29,6 +29,7 @@
  *   limit.c      how many calls at a time, and a second
  *   reload.c     from one configuration to the next
  *   status.c     what it tells the outside
+ *   explain.c    why an account is where it is
  *   engine.c     its beginning and end, and what is done by hand
  */
 #ifndef RG_REG_REG_H
@@ -470,6 +471,7 @@ void share_leave(struct reg_engine *, struct reg_share *, struct reg_account *);
 void share_bound(struct reg_engine *, struct reg_account *, bool bound);
 void share_moved(struct reg_engine *, struct reg_account *);
 void walk_members(struct reg_engine *, struct reg_members *, const struct rg_event *);
+enum { WALK_UNBOUND = INT32_MAX }; /* as the server: those in back-off */
 void walk_bound(struct reg_engine *, struct reg_members *, uint32_t server, enum rg_verb);
 void walk_share(struct reg_engine *, struct reg_share *);
 
@@ -558,6 +560,7 @@ void park_drop(struct reg_engine *, struct reg_account *);    /* the account goe
 
 /* ---- status.c ---- */
 const char *reason_intern(struct reg_engine *, const char *);
+struct reg_account *account_find(struct reg_engine *, const char *name); /* or index text */
 
 static inline const struct rg_policy *link_policy(const struct reg_account *a, unsigned i)
 {

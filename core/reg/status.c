@@ -135,7 +135,7 @@ bool reg_engine_next(struct reg_engine *e, uint32_t *pos, struct reg_account_inf
 	return false;
 }
 
-static struct reg_account *find(struct reg_engine *e, const char *name)
+struct reg_account *account_find(struct reg_engine *e, const char *name)
 {
 	uint32_t pos = e->gen ? conf_account_find(e->gen->conf, name) : CONF_NONE;
 
@@ -144,7 +144,7 @@ static struct reg_account *find(struct reg_engine *e, const char *name)
 
 bool reg_engine_find(struct reg_engine *e, const char *name, struct reg_account_info *x)
 {
-	struct reg_account *a = find(e, name);
+	struct reg_account *a = account_find(e, name);
 
 	if (a)
 		fill(e, a, x, false);
@@ -186,73 +186,4 @@ struct rg_addr reg_engine_server(struct reg_engine *e, uint32_t id)
 void reg_engine_counts(const struct reg_engine *e, struct reg_counts *x)
 {
 	*x = e->counts;
-}
-
-/* ---- explanation ----------------------------------------------------------------------------- */
-
-static const char *const goal_name[] = {
-	[RG_UNREGISTER] = "unregister", [RG_HOLD] = "hold", [RG_REGISTER] = "register",
-};
-static const char *const verdict_name[] = {
-	[RG_AGAIN] = "verdict: again", [RG_NEXT] = "verdict: next", [RG_WAIT] = "verdict: wait",
-	[RG_STOP] = "verdict: stop",
-};
-static const char *const verb_name[] = {
-	[RG_DO_REFRESH] = "do: refresh", [RG_DO_RESTART] = "do: restart",
-	[RG_DO_UNREGISTER] = "do: unregister", [RG_DO_SUBSCRIBE] = "do: subscribe",
-	[RG_DO_UNSUBSCRIBE] = "do: unsubscribe", [RG_DO_RESOLVE] = "do: resolve",
-	[RG_DO_TRUNK_OUT] = "do: trunk out", [RG_DO_TRUNK_IN] = "do: trunk in",
-	[RG_DO_TELL] = "do: tell",
-};
-
-static const char *const waits_name[] = {
-	[WAITS_NOT] = "", [WAITS_START] = "its turn (RegisterRate)",
-	[WAITS_NAME] = "the name to resolve", [WAITS_WINDOW] = "a place at the server",
-	[WAITS_ANSWER] = "an answer",
-};
-
-static void last_step(const struct reg_account *a, const struct reg_mark *m, struct reg_step *st)
-{
-	st->by = !m->by ? "core" : m->by <= a->chain->n ? link_policy(a, m->by - 1u)->m.name : "?";
-	st->n = 0;
-	switch (m->what) {
-	case WHAT_ORDER:
-		st->what = m->arg == 255 ? "order: nobody" : "order: first";
-		if (a->set && m->arg < a->set->n)
-			st->server[st->n++] = a->set->view[m->arg].id;
-		break;
-	case WHAT_VERDICT:
-		st->what = m->arg < G_N_ELEMENTS(verdict_name) ? verdict_name[m->arg] : "verdict";
-		break;
-	case WHAT_DO:
-		st->what = m->arg < G_N_ELEMENTS(verb_name) ? verb_name[m->arg] : "do";
-		break;
-	default:
-		st->what = "goal";
-		break;
-	}
-}
-
-bool reg_engine_explain(struct reg_engine *e, const char *name, struct reg_explanation *x)
-{
-	struct reg_account *a = find(e, name);
-	bool bound = a && a->registrar;
-	struct rg_list l = { .n = 0 };
-
-	if (!a)
-		return false;
-	memset(x, 0, sizeof *x);
-	x->goal = goal_name[chain_goal(e, a, &x->goal_by)];
-	x->state = a->state;
-	x->waits_for = waits_name[a->waits];
-	if (a->by_hand)
-		x->waits_for = "register (un-registered by hand)";
-	else if (a->conf->withheld)
-		x->waits_for = "RegistrationMode 5 of its trunk group";
-	if (a->set && a->set->n)
-		round_list(e, a, bound ? RG_FOR_REFRESH : RG_FOR_SEARCH, &l, x);
-	x->last_purpose = !a->n_mark ? "" : a->purpose == RG_FOR_REFRESH ? "refresh" : "search";
-	for (unsigned i = 0; i < a->n_mark; i++)
-		last_step(a, &a->mark[i], &x->last[x->n_last++]);
-	return true;
 }
