@@ -181,6 +181,7 @@ static void shares(struct reg_engine *e, struct reg_account *a, bool join)
 		if (join && g)
 			a->link[i].share = share_join(e, link_policy(a, i), g, a);
 		if (!join && a->link[i].share) {
+			chain_leave(e, a, i);
 			share_leave(e, a->link[i].share, a);
 			a->link[i].share = NULL;
 		}
@@ -328,6 +329,12 @@ bool account_move(struct reg_engine *e, struct reg_account *a, struct reg_gen *g
 	if (!stays || !fits || !index)
 		shares(e, a, true);
 	return stays;
+}
+
+void account_dies(struct reg_engine *e, struct reg_account *a)
+{
+	a->dying = true;
+	shares(e, a, false);
 }
 
 void account_free(struct reg_engine *e, struct reg_account *a)

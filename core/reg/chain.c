@@ -62,6 +62,12 @@ void chain_mark(struct reg_account *a, uint8_t by, enum reg_what what, uint8_t a
 	a->mark[a->n_mark++] = m;
 }
 
+/* A policy that acts for a group is not asked about an account that has left it. */
+static bool has_left(const struct reg_account *a, unsigned i)
+{
+	return a->dying && link_policy(a, i)->group != RG_BY_NONE;
+}
+
 bool chain_hears(const struct reg_account *a)
 {
 	for (unsigned i = 0; i < a->chain->n; i++)
@@ -164,7 +170,7 @@ void chain_order(struct reg_engine *e, struct reg_account *a, enum rg_purpose wh
 		const struct rg_policy *p = link_policy(a, i);
 		struct rg_list was;
 
-		if (!p->order)
+		if (!p->order || has_left(a, i))
 			continue;
 		was.n = l->n;
 		memcpy(was.id, l->id, l->n * sizeof *l->id);
@@ -184,13 +190,28 @@ void chain_request(struct reg_engine *e, struct reg_account *a, struct rg_reques
 	bool looked = false;
 
 	for (unsigned i = 0; i < a->chain->n; i++) {
-		if (!link_policy(a, i)->request)
+		if (!link_policy(a, i)->request || has_left(a, i))
 			continue;
 		if (!looked)
 			look(e, a, &s);
 		looked = true;
 		link_policy(a, i)->request(ctx(a, &s, i), r);
 	}
+}
+
+/* The members of the asking policy's group are told, later and in slices; the other
+ * actions are left. */
+static void tell(struct reg_engine *e, struct reg_share *share, struct rg_act *act, uint8_t from)
+{
+	uint8_t n = from;
+
+	for (uint8_t i = from; i < act->n && i < RG_TODOS; i++) {
+		if (act->todo[i].whom != RG_MEMBERS)
+			act->todo[n++] = act->todo[i];
+		else if (share)
+			walk_share(e, share);
+	}
+	act->n = n;
 }
 
 void chain_event(struct reg_engine *e, struct reg_account *a, const struct rg_event *ev,
@@ -205,6 +226,8 @@ void chain_event(struct reg_engine *e, struct reg_account *a, const struct rg_ev
 
 		if (!p->event || (only >= 0 && (unsigned)only != i))
 			continue;
+		if (has_left(a, i) && ev->type != RG_EV_LEAVE)
+			continue;
 		if (!looked)
 			look(e, a, &s);
 		looked = true;
@@ -218,6 +241,8 @@ void chain_event(struct reg_engine *e, struct reg_account *a, const struct rg_ev
 			chain_mark(a, (uint8_t)(i + 1), WHAT_VERDICT, act->verdict);
 		if (act->n > n && act->n <= RG_TODOS)
 			chain_mark(a, (uint8_t)(i + 1), WHAT_DO, act->todo[n].verb);
+		if (act->n > n)
+			tell(e, a->link[i].share, act, n);
 	}
 	if (act->n > RG_TODOS)
 		act->n = RG_TODOS;
@@ -234,7 +259,7 @@ void chain_admit(struct reg_engine *e, struct reg_account *a, const struct rg_di
 		return;
 	look(e, a, &s);
 	for (unsigned i = 0; i < a->chain->n; i++)
-		if (link_policy(a, i)->admit) {
+		if (link_policy(a, i)->admit && !has_left(a, i)) {
 			link_policy(a, i)->admit(ctx(a, &s, i), d, v, &act);
 			*by = v->code == code ? *by : link_policy(a, i)->m.name;
 			code = v->code;
@@ -274,4 +299,12 @@ void chain_act(struct reg_engine *e, struct reg_account *a, const struct rg_act 
 			fsm_do(e, account_at(e, share->first_id), t->verb);
 		}
 	}
+}
+
+void chain_leave(struct reg_engine *e, struct reg_account *a, unsigned link)
+{
+	struct rg_event ev = { .type = RG_EV_LEAVE };
+	struct rg_act act = { .n = 0 };
+
+	chain_event(e, a, &ev, &act, (int)link);
 }

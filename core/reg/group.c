@@ -176,11 +176,23 @@ struct reg_share *share_join(struct reg_engine *e, const struct rg_policy *p,
 	return s;
 }
 
+/* Whoever stands behind moves forward: nobody is passed over. */
+static void walk_shift(struct reg_engine *e, const struct reg_share *s, guint from)
+{
+	for (GList *l = s->told ? e->walks.head : NULL; l; l = l->next) {
+		struct reg_walk *w = l->data;
+
+		if (w->share == s && w->at > from)
+			w->at--;
+	}
+}
+
 void share_leave(struct reg_engine *e, struct reg_share *s, struct reg_account *a)
 {
 	for (guint i = s->member->len; i-- > 0;)
 		if (g_array_index(s->member, uint32_t, i) == a->id) {
 			g_array_remove_index(s->member, i);
+			walk_shift(e, s, i);
 			break;
 		}
 	s->pub.members--;
@@ -291,6 +303,11 @@ static void walk(void *arg)
 		GArray *ids = w->share ? w->share->member : w->of->id;
 
 		if (w->at >= ids->len) {
+			if (w->share && w->share->again) {
+				w->share->again = false;
+				w->at = 0;
+				break; /* the next slice is a moment later */
+			}
 			if (w->of)
 				w->of->walks--;
 			else
@@ -341,13 +358,19 @@ void walk_bound(struct reg_engine *e, struct reg_members *m, uint32_t server, en
 	w->verb = (uint8_t)verb;
 }
 
-/* Members are told once, however often it is asked for while they are being told. */
+/* Members are told once, however often it is asked for before they are; those who had
+ * been, once more. */
 void walk_share(struct reg_engine *e, struct reg_share *s)
 {
 	struct reg_walk *w;
 
-	if (s->told)
+	if (s->told) {
+		for (GList *l = e->walks.head; l; l = l->next) {
+			w = l->data;
+			s->again |= w->share == s && w->at;
+		}
 		return;
+	}
 	s->told = true;
 	w = g_new0(struct reg_walk, 1);
 	w->share = s;

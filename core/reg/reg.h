@@ -167,6 +167,7 @@ struct reg_share {
 	GArray *member;	   /* uint32_t account ids by index, ascending */
 	uint32_t first_id; /* account id of pub.first, 0 none */
 	bool told;	   /* a walk is on its way */
+	bool again;	   /* and has to begin anew when it is through */
 	void *slot;
 };
 
@@ -345,6 +346,8 @@ void account_free(struct reg_engine *, struct reg_account *);
 /* Put the account on another row and chain; slots of policies that stay are kept.
  * false: it went to another proxy set, and what was on its way was given up. */
 bool account_move(struct reg_engine *, struct reg_account *, struct reg_gen *, uint32_t pos);
+/* It is removed: from now on it counts in no group, whatever it still has to send. */
+void account_dies(struct reg_engine *, struct reg_account *);
 void account_view(struct reg_engine *, struct reg_account *, struct rg_view *, struct rg_account *);
 void account_timer(struct reg_engine *, struct reg_account *); /* set it to what is next */
 const struct conf_gateway *account_gateway(const struct reg_account *);
@@ -425,6 +428,8 @@ void chain_event(struct reg_engine *, struct reg_account *, const struct rg_even
 void chain_admit(struct reg_engine *, struct reg_account *, const struct rg_dialog *,
 		 struct rg_admit *, const char **by);
 void chain_act(struct reg_engine *, struct reg_account *, const struct rg_act *);
+/* It is about to leave the group that it shares with others by this link. */
+void chain_leave(struct reg_engine *, struct reg_account *, unsigned link);
 void chain_mark(struct reg_account *, uint8_t by, enum reg_what, uint8_t arg);
 bool chain_hears(const struct reg_account *);
 /* Another account of its group looks names up for it. */

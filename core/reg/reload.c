@@ -179,7 +179,7 @@ static void begin(struct reg_engine *e, struct reg_account *a)
 
 static void leave(struct reg_engine *e, struct reg_account *a)
 {
-	a->dying = true;
+	account_dies(e, a);
 	index_remove(e, a);
 	fsm_rethink(e, a);
 }

@@ -334,27 +334,29 @@ static void ends_of_the_waiting(void **st)
 	} row[] = {
 		{ "2: the prober got through", 0, { .type = RG_EV_BOUND }, true, 0 },
 		{ "2: a refresh of another one", 1, { .type = RG_EV_BOUND }, false, LONG },
-		{ "2: un-registered by hand",
+		{ "3: un-registered by hand",
 		  0,
 		  { .type = RG_EV_ACTION, .code = RG_DO_UNREGISTER },
 		  true,
 		  0 },
-		{ "2: refreshed by hand",
+		{ "3: gone", 0, { .type = RG_EV_LEAVE }, true, 0 },
+		{ "3: another one is gone", 1, { .type = RG_EV_LEAVE }, false, LONG },
+		{ "refreshed by hand",
 		  0,
 		  { .type = RG_EV_ACTION, .code = RG_DO_REFRESH },
 		  false,
 		  LONG },
-		{ "2: another one un-registered",
+		{ "3: another one un-registered",
 		  1,
 		  { .type = RG_EV_ACTION, .code = RG_DO_UNREGISTER },
 		  false,
 		  LONG },
-		{ "3: forbidden",
+		{ "4: forbidden",
 		  0,
 		  { .type = RG_EV_RESULT, .method = RG_M_REGISTER, .code = 403 },
 		  true,
 		  30000 },
-		{ "3: another one is forbidden",
+		{ "4: another one is forbidden",
 		  1,
 		  { .type = RG_EV_RESULT, .method = RG_M_REGISTER, .code = 403 },
 		  false,
@@ -387,6 +389,7 @@ static void ends_of_the_waiting(void **st)
 		if (a.n != row[i].told || (a.n && a.todo[0].whom != RG_MEMBERS))
 			fail_msg("%s", row[i].rule);
 		a.wake_at = 0;
+		s.acc[1].v.state = RG_HELD;
 		rg_policy_one_prober.event(&c[1], &(struct rg_event){ .type = RG_EV_GROUP }, &a);
 		assert_int_equal(a.wake_at, row[i].waits);
 		assert_int_equal(rg_policy_one_prober.goal(&c[1]),
@@ -396,7 +399,7 @@ static void ends_of_the_waiting(void **st)
 	}
 }
 
-/* 3, 4: who takes the place and gets through ends the waiting, too. */
+/* 4, 5: who takes the place and gets through ends the waiting, too. */
 static void a_successor_gets_through(void **st)
 {
 	struct rg_act a = { 0 };
@@ -434,7 +437,90 @@ static void the_others_wait(void **st)
 	assert_int_equal(a.wake_at, 100000);
 }
 
-/* 4: the prober was removed; the next one takes over. */
+/* 3: the next of those who wait takes the place, whoever was the prober, and alone. */
+static void the_next_one_takes_over(void **st)
+{
+	static const struct {
+		const char *rule;
+		enum rg_state state; /* of the one who is told first */
+		bool goes, takes;
+	} row[] = {
+		{ "it waits", RG_HELD, true, true },
+		{ "un-registered by hand itself", RG_IDLE, true, false },
+		{ "bound: nothing to find out", RG_BOUND, true, false },
+		{ "the prober is still there", RG_HELD, false, false },
+	};
+	struct rg_event group = { .type = RG_EV_GROUP };
+
+	(void)st;
+	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+		struct rg_act a = { 0 };
+		struct rg_ctx c[3];
+
+		probers(3);
+		for (size_t k = 0; k < 3; k++)
+			c[k] = sim_ctx(&s, k, &s.acc[k].link[0]);
+		rg_policy_one_prober.event(
+			&c[0], &(struct rg_event){ .type = RG_EV_RESULT, .method = RG_M_REGISTER },
+			&a);
+		if (row[i].goes)
+			rg_policy_one_prober.event(&c[0], &(struct rg_event){ .type = RG_EV_LEAVE },
+						   &a);
+		s.acc[1].v.state = (uint8_t)row[i].state;
+		s.acc[2].v.state = RG_HELD;
+		rg_policy_one_prober.event(&c[1], &group, &a);
+		rg_policy_one_prober.event(&c[2], &group, &a);
+		if (rg_policy_one_prober.goal(&c[2]) !=
+		    (row[i].goes && !row[i].takes ? RG_REGISTER : RG_HOLD))
+			fail_msg("%s: the third", row[i].rule);
+		if (rg_policy_one_prober.goal(&c[1]) != (row[i].takes ? RG_REGISTER : RG_HOLD))
+			fail_msg("%s: the second", row[i].rule);
+		s.acc[2].v.now = 39999; /* not as long as one who has failed */
+		if (row[i].takes)
+			assert_int_equal(rg_policy_one_prober.goal(&c[2]), RG_HOLD);
+		s.acc[2].v.now = 40000;
+		if (row[i].takes)
+			assert_int_equal(rg_policy_one_prober.goal(&c[2]), RG_REGISTER);
+	}
+}
+
+/* 1: a group's first goes before those who depend on it; 3: so it does when the prober is held. */
+static void the_first_goes_before(void **st)
+{
+	struct rg_event failed = { .type = RG_EV_RESULT, .method = RG_M_REGISTER };
+	struct rg_event group = { .type = RG_EV_GROUP };
+	struct rg_act a = { 0 };
+	struct rg_ctx c[3];
+
+	(void)st;
+	for (int sync = 0; sync < 2; sync++) {
+		sim_world(&s, 2);
+		for (size_t k = 0; k < 2; k++) {
+			sim_use(&s, k, &rg_policy_one_prober, sync ? "SyncIMSAccounts=1" : NULL);
+			c[k] = sim_ctx(&s, k, &s.acc[k].link[0]);
+		}
+		rg_policy_one_prober.event(&c[1], &failed, &a);
+		rg_policy_one_prober.event(&c[0], &failed, &a);
+		assert_int_equal(rg_policy_one_prober.goal(&c[0]), sync ? RG_REGISTER : RG_HOLD);
+		assert_int_equal(rg_policy_one_prober.goal(&c[1]), sync ? RG_HOLD : RG_REGISTER);
+	}
+
+	probers(3);
+	for (size_t k = 0; k < 3; k++)
+		c[k] = sim_ctx(&s, k, &s.acc[k].link[0]);
+	s.group[0].pub.first = 2;
+	rg_policy_one_prober.event(&c[1], &failed, &a);
+	for (size_t k = 0; k < 3; k++)
+		s.acc[k].v.state = RG_HELD; /* the prober by another policy */
+	s.group[0].pub.first_state = RG_HELD;
+	for (size_t k = 0; k < 3; k++)
+		rg_policy_one_prober.event(&c[(k + 1) % 3], &group, &a);
+	assert_int_equal(rg_policy_one_prober.goal(&c[2]), RG_REGISTER);
+	assert_int_equal(rg_policy_one_prober.goal(&c[0]), RG_HOLD);
+	assert_int_equal(rg_policy_one_prober.goal(&c[1]), RG_HOLD);
+}
+
+/* 5: the prober is not heard of any more; whoever asks first takes over. */
 static void a_lost_prober_is_replaced(void **st)
 {
 	(void)st;
@@ -442,7 +528,7 @@ static void a_lost_prober_is_replaced(void **st)
 	s.srv[0].reg_code = 503;
 	sim_start(&s);
 	sim_until(&s, 1);
-	s.acc[0].nlink = 0; /* a is gone without a word */
+	s.acc[0].nlink = 0; /* held up for ever */
 	s.acc[0].timer = RG_NEVER;
 	s.log[0] = '\0';
 	sim_until(&s, HMS(0, 2, 0));
@@ -454,7 +540,7 @@ static void a_lost_prober_is_replaced(void **st)
 				   "00:02:10 c REGISTER X 480\n");
 }
 
-/* 4: the longer of retry time and back-off counts. */
+/* 5: the longer of retry time and back-off counts. */
 static void patience_minds_the_back_off(void **st)
 {
 	struct rg_event e = { .type = RG_EV_RESULT, .method = RG_M_REGISTER, .code = 0 };
@@ -624,6 +710,8 @@ int main(void)
 		cmocka_unit_test(ends_of_the_waiting),
 		cmocka_unit_test(a_successor_gets_through),
 		cmocka_unit_test(the_others_wait),
+		cmocka_unit_test(the_next_one_takes_over),
+		cmocka_unit_test(the_first_goes_before),
 		cmocka_unit_test(a_lost_prober_is_replaced),
 		cmocka_unit_test(patience_minds_the_back_off),
 		cmocka_unit_test(follows_the_trunks),

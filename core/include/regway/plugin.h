@@ -314,7 +314,10 @@ enum rg_event_type {
 	RG_EV_CONN_LOST, /* the connection to .server broke                        */
 	RG_EV_GROUP,	 /* ctx->group changed, or a member asked for it           */
 	RG_EV_NOTIFY,	 /* reg event: .notify .expires .retry_after               */
-	RG_EV_ACTION	 /* by hand: .code is an enum rg_verb                      */
+	RG_EV_ACTION,	 /* by hand: .code is an enum rg_verb                      */
+	RG_EV_LEAVE	 /* it leaves the group, which counts it for the last time: */
+			 /* removed, moved, or the policy is detached; of what may */
+			 /* be asked for only RG_DO_TELL is heard                  */
 };
 
 enum rg_notify {
