@@ -283,6 +283,7 @@ static void build_gateway(struct load *l)
 				     g->generated_interval;
 	field_globals_end(l);
 	l->w->c.gateway = g->g;
+	build_name_servers(l);
 }
 
 void build_rows(struct load *l)
@@ -301,6 +302,7 @@ void build_rows(struct load *l)
 	build_raw(l, CONF_TLS_CONTEXT, &l->w->tls_context);
 	build_raw(l, CONF_ROUTE, &routes);
 	build_interfaces(l);
+	build_interface_name_servers(l);
 	build_proxy_sets(l);
 	build_proxy_ips(l);
 	build_ip_groups(l);

@@ -82,7 +82,7 @@ static void unbuilt_say(struct load *l, const struct unbuilt *u, const char *wha
 
 static void check_unbuilt(struct load *l)
 {
-	struct unbuilt balance = { 0 }, active = { 0 }, dns = { 0 }, tls = { 0 },
+	struct unbuilt balance = { 0 }, active = { 0 }, tls = { 0 },
 		       six = { 0 }, mode = { 0 };
 	const struct conf *c = &l->w->c;
 
@@ -91,7 +91,6 @@ static void check_unbuilt(struct load *l)
 
 		unbuilt(&balance, &s->row, s->load_balancing != 0);
 		unbuilt(&active, &s->row, s->min_active > 1);
-		unbuilt(&dns, &s->row, s->dns_method > 0);
 	}
 	for (uint32_t i = 0; i < c->n_proxy_ip; i++)
 		unbuilt(&tls, &c->proxy_ip[i].row,
@@ -105,10 +104,6 @@ static void check_unbuilt(struct load *l)
 		l, &balance,
 		"ProxyLoadBalancingMethod is not built yet: servers are asked in order");
 	unbuilt_say(l, &active, "MinActiveServersLB above 1 is not built yet");
-	unbuilt_say(
-		l, &dns,
-		"DNSResolveMethod other than A-record is not built yet: addresses of the "
-		"name itself are used");
 	unbuilt_say(l, &tls,
 		    "TLS is not built yet: servers of this transport cannot be reached");
 	unbuilt_say(l, &six,
@@ -120,14 +115,8 @@ static void check_unbuilt(struct load *l)
 static void check_gateway(struct load *l)
 {
 	static const char *const later[] = { "CallRecords" };
-	const struct schema_param *p =
-		schema_find(l->schema, CONF_GATEWAY, "ProxyDNSQueryType");
-	const char *file = conf_file(&l->w->c, l->w->global_file[p->number]);
+	const struct schema_param *p;
 
-	if (l->gateway.g.dns_query_type)
-		rg_fault_add(l->faults, RG_FAULT_WARNING, file,
-			     l->w->global_line[p->number],
-			     "ProxyDNSQueryType other than A-record is not built yet");
 	for (size_t i = 0; i < G_N_ELEMENTS(later); i++) {
 		p = schema_find(l->schema, CONF_GATEWAY, later[i]);
 		if (l->w->global_line[p->number])

@@ -47,6 +47,7 @@ struct conf_sip_interface {
 	uint16_t port_min, port_max; /* AdditionalUDPPorts, 0: none */
 	const char *tls_context;
 	uint8_t additional_mode; /* 0 always open, 1 open when used */
+	const char *name_servers; /* of its InterfaceTable row, "a,b"; "" none */
 };
 
 struct conf_proxy_ip {
@@ -157,6 +158,8 @@ struct conf_gateway {
 	uint32_t forbidden_retry_time, max_registration_time; /* s */
 	uint8_t hot_swap_rtx, sip_max_rtx;
 	uint8_t dns_query_type;
+	const char *dns_servers; /* as written */
+	const char *name_servers; /* "a,b:port"; "": those of the system */
 	uint8_t transport; /* SIPTransportType: enum rg_transport */
 	uint32_t proxy_list_refresh; /* s */
 	bool unregister_on_stop, unregister_old_registrar, register_on_server_down;

@@ -137,6 +137,10 @@ uint32_t build_refer(struct load *, const struct conf_row *, enum conf_table,
 /* user.c: SBCUserInfoTable */
 void build_users(struct load *);
 
+/* nameserver.c: those of the gateway, and those of interfaces by InterfaceTable. */
+void build_name_servers(struct load *);
+void build_interface_name_servers(struct load *);
+
 /* trunk.c: drafts to trunk groups; and the one of that TrunkGroupId or name. */
 void build_trunk_groups(struct load *);
 uint32_t build_trunk_find(const struct load *, const char *text);

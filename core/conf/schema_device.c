@@ -26,8 +26,6 @@ const struct schema_ignored schema_ignored[] = {
 	{ CONF_INTERFACE_TABLE, "InterfaceMode", "*" },
 	{ CONF_INTERFACE_TABLE, "PrefixLength", "*" },
 	{ CONF_INTERFACE_TABLE, "Gateway", "*" },
-	{ CONF_INTERFACE_TABLE, "PrimaryDNSServerIPAddress", "0.0.0.0" },
-	{ CONF_INTERFACE_TABLE, "SecondaryDNSServerIPAddress", "0.0.0.0" },
 	{ CONF_INTERFACE_TABLE, "UnderlyingDevice", "*" },
 
 	{ CONF_SIP_INTERFACE, "AdmissionProfile", "" },

@@ -56,7 +56,12 @@ static const struct schema_param rows[] = {
 	ROW_INT(GATEWAY, "SIPTransportType", gateway, g.transport, 0, 2, "0", "UDP=0,TCP=1,TLS=2",
 		"Transport of servers whose TransportType is -1."),
 	ROW_INT(GATEWAY, "ProxyDNSQueryType", gateway, g.dns_query_type, 0, 2, "0", DNS_TYPES,
-		"How names of proxy sets are resolved."),
+		"How names of proxy sets become servers: A-record by their addresses, SRV by RFC "
+		"2782 unless the name has a port, NAPTR by RFC 3263 unless it has a port or a "
+		"TransportType, which make it SRV."),
+	ROW_STR(GATEWAY, "DNSServers", gateway, g.dns_servers, 255, "",
+		"Name servers, up to 8 addresses with an optional :port, separated by commas; "
+		"empty: those of /etc/resolv.conf, which is read again when it changes."),
 	ROW_INT(GATEWAY, "ProxyIPListRefreshTime", gateway, g.proxy_list_refresh, 5, 2000000,
 		"60", NULL,
 		"Seconds between two look-ups of a name."),

@@ -7,6 +7,9 @@
 static const struct schema_param rows[] = {
 	ROW_INDEX(INTERFACE_TABLE, raw, r, 40),
 	ROW_RAW(INTERFACE_TABLE, "IPAddress", "", "Local address."),
+	ROW_RAW(INTERFACE_TABLE, "PrimaryDNSServerIPAddress", "0.0.0.0",
+		"Name server for proxy sets of SIP interfaces with this row; 0.0.0.0: DNSServers."),
+	ROW_RAW(INTERFACE_TABLE, "SecondaryDNSServerIPAddress", "0.0.0.0", "The next one."),
 
 	ROW_INDEX(SIP_INTERFACE, sip_interface, i, 40),
 	ROW_STR(SIP_INTERFACE, "NetworkInterface", sip_interface, i.network_interface, 255, "",
@@ -64,7 +67,8 @@ static const struct schema_param rows[] = {
 		"With fewer servers up the set is offline."),
 	ROW_INT(PROXY_SET, "DNSResolveMethod", proxy_set, s.dns_method, -1, 3, "-1",
 		"Not Configured=-1,A-Record=0,A=0,SRV=1,NAPTR=2,Microsoft Skype for Business=3",
-		"How names are resolved; -1: ProxyDNSQueryType."),
+		"How names without a port become servers; -1: ProxyDNSQueryType.  3 asks for the "
+		"SRV records _sipinternaltls._tcp, _sipinternal._tcp, _sip._tls and _sip._tcp."),
 	ROW_NAME(PROXY_SET, "TLSContextName", proxy_set, s.tls_context, 255,
 		"Row of TLSContexts; default is built in."),
 	ROW_INT(PROXY_SET, "TotalTimeout", proxy_set, s.total_timeout, 0, 3600, "0", NULL,

@@ -11,6 +11,7 @@
  *   alarm.c       the operator's command
  *   link.c        which network devices a SIP interface uses
  *   network.c     its addresses and ports
+ *   nameserver.c  which name servers are asked
  *   rate.c        how much a second
  *   notify.c      systemd
  */
@@ -137,6 +138,10 @@ void alarm_stop(struct app *);
 int link_changed(struct app *, const char *device, bool up);
 void link_apply(struct app *);
 void link_stop(struct app *);
+
+/* ---- nameserver.c ---- */
+
+void name_servers_apply(struct app *); /* those of the generation in force */
 
 /* ---- rate.c ---- */
 

@@ -278,6 +278,7 @@ static void begin(struct app *app)
 		.trunk = trunk_changed, .arg = app,
 	};
 
+	name_servers_apply(app);
 	app->engine = reg_engine_new(&opt);
 	sip_stack_engine(app->stack, app->engine);
 	reg_engine_apply(app->engine,

@@ -158,6 +158,7 @@ static void commit(struct reload *r)
 		  n.removed, n.changed, n.unchanged);
 	for (size_t i = 0; i < rg_faults_count(r->faults) && i < 50; i++)
 		rg_warn("%s", rg_faults_text(r->faults, i));
+	name_servers_apply(app);
 	reg_engine_apply(app->engine, plan, applied, r);
 	link_apply(app);
 	services_apply(app);

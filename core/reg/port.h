@@ -97,7 +97,10 @@ struct reg_resolved {
 	struct rg_addr addr;
 	uint16_t priority, weight;
 	uint32_t ttl; /* s */
+	bool stale; /* the last good answer: its TTL is over, and lookups fail */
 };
+
+enum { REG_IPV4 = 1, REG_IPV6 = 2 };
 
 struct reg_lookup {
 	uint64_t token;
@@ -105,8 +108,13 @@ struct reg_lookup {
 	uint16_t port;	      /* 0: none configured */
 	uint8_t transport;    /* enum rg_transport */
 	bool transport_set;   /* configured, so NAPTR is not asked */
-	uint8_t method;	      /* 0 A/AAAA, 1 SRV, 2 NAPTR */
+	uint8_t method;	      /* 0 A/AAAA, 1 SRV, 2 NAPTR, 3 SRV names of Skype for Business */
 	bool again;	      /* not from the cache */
+	uint32_t interface;   /* whose name servers are asked */
+	uint8_t families;     /* wanted: REG_IPV4, REG_IPV6; 0: IPv4 */
+	bool six_first;	      /* IPv6 before IPv4 of one name */
+	uint8_t transports;   /* NAPTR: bits 1 << enum rg_transport; 0: all */
+	uint32_t seed;	      /* one order of equal SRV records for each */
 };
 
 struct reg_port {

@@ -2,7 +2,8 @@
  * reg.h -- the engine's own structures, for the files of reg/ only.
  *
  *   server.c     shared server objects: health, window, who waits for a slot
- *   set.c        proxy sets: which servers, in which order, how resolved
+ *   set.c        proxy sets: which servers, in which order
+ *   names.c      a set's host names: when they are asked for, what the answers do
  *   group.c      IP groups and their status; accounts that share a plugin's slot
  *   trunk.c      trunks and trunk groups
  *   keepalive.c  when servers are probed, and what that says of them
@@ -107,7 +108,8 @@ struct reg_name {	      /* a host name of a set */
 	uint64_t token;	      /* lookup outstanding */
 	struct reg_resolved *addr; /* last good answer */
 	uint32_t n;
-	rg_ms asked_at, until; /* of the TTL */
+	rg_ms asked_at, answered_at;
+	bool failing; /* since the last lookup */
 };
 
 struct reg_set {
@@ -460,9 +462,17 @@ int set_rank(const struct reg_set *, uint32_t server);
 void set_health(struct reg_engine *, struct reg_set *, struct reg_server *);
 void set_failed(struct reg_engine *, struct reg_set *, uint32_t server, bool failed);
 uint32_t set_working(const struct reg_set *);
+/* Put its list of servers together anew, and tell of it if it has changed. */
+void set_renew(struct reg_set *);
+
+/* ---- names.c ---- */
 /* true: its names are resolved freshly enough; else the account waits for them. */
 bool set_ready(struct reg_engine *, struct reg_set *, struct reg_account *);
 void set_resolve(struct reg_engine *, struct reg_set *, bool again);
+/* The names of the set's rows, which were those of row was_pos (CONF_NONE: of none); last
+ * good answers stay.  true: there are some to be asked for. */
+bool names_apply(struct reg_set *, const struct conf *was, uint32_t was_pos);
+void names_clear(struct reg_set *);
 
 /* ---- group.c ---- */
 struct reg_group *group_named(struct reg_engine *, const char *name);

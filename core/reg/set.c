@@ -6,12 +6,6 @@
 
 #include <string.h>
 
-#include "base/log.h"
-
-enum {
-	LOOKUP_RETRY_MS = 10000, /* after a failed lookup (the device's 10 s) */
-	FRESH_MS = 1000 /* searches of one second share an answer */
-};
 
 const struct conf_proxy_set *set_conf(const struct reg_set *set)
 {
@@ -116,6 +110,16 @@ static gint by_priority(gconstpointer a, gconstpointer b)
 	return (int)x->priority - (int)y->priority;
 }
 
+/* An IPv6 address out of DNS is left out where there is no way to one. */
+static bool reachable(const struct reg_set *set, const struct rg_addr *addr)
+{
+	const struct reg_port *port = set->e->port;
+	struct rg_addr local;
+
+	return addr->family != 6 ||
+	       port->local(port->arg, set_conf(set)->interface, 0, addr, &local);
+}
+
 static void entries(struct reg_set *set, GArray *l)
 {
 	const struct conf *c = set->e->gen->conf;
@@ -135,10 +139,15 @@ static void entries(struct reg_set *set, GArray *l)
 			struct reg_name *n = &set->names[k];
 
 			for (uint32_t m = 0; n->ip == i && m < n->n; m++)
-				entry_add(set, l, i, &n->addr[m].addr,
-					  p->has_priority ? p->priority : n->addr[m].priority,
-					  p->has_priority ? p->weight : n->addr[m].weight,
-					  p->has_priority, n->until);
+				if (reachable(set, &n->addr[m].addr))
+					entry_add(set, l, i, &n->addr[m].addr,
+						  p->has_priority ? p->priority :
+								    n->addr[m].priority,
+						  p->has_priority ? p->weight :
+								    n->addr[m].weight,
+						  p->has_priority,
+						  n->answered_at +
+							  1000 * (rg_ms)n->addr[m].ttl);
 		}
 	}
 	if (any) /* listed order within one priority: the sort must be stable */
@@ -243,145 +252,10 @@ static void changed(struct reg_set *set)
 	walk_members(set->e, &set->members, &ev);
 }
 
-/* ---- names --------------------------------------------------------------------------- */
-
-static void resolve_due(void *arg)
+void set_renew(struct reg_set *set)
 {
-	struct reg_set *set = arg;
-
-	set_resolve(set->e, set, false);
-}
-
-static void names_apply(struct reg_set *set)
-{
-	const struct conf *c = set->e->gen->conf;
-	const struct conf_proxy_set *ps = set_conf(set);
-	struct reg_name *old = set->names;
-	uint32_t old_n = set->n_names;
-
-	set->names = NULL;
-	set->n_names = 0;
-	for (uint32_t i = ps ? ps->first_ip : 0; ps && i < ps->first_ip + ps->n_ip; i++) {
-		struct reg_name n = { .ip = i };
-
-		if (c->proxy_ip[i].addr.family)
-			continue;
-		set->names = g_renew(struct reg_name, set->names, set->n_names + 1);
-		set->names[set->n_names++] = n;
-	}
-	for (uint32_t k = 0; k < old_n; k++) {
-		if (old[k].token) {
-			g_hash_table_remove(set->e->probes, &old[k].token);
-			set->e->port->forget(set->e->port->arg, old[k].token);
-		}
-		g_free(old[k].addr);
-	}
-	g_free(old);
-	set->resolving = false;
-}
-
-/* The name is asked again when its TTL or ProxyIPListRefreshTime is over. */
-static void resolve_plan(struct reg_set *set)
-{
-	struct reg_engine *e = set->e;
-	rg_ms next = rg_now(e->timers) + 1000 * (rg_ms)e->gen->conf->gateway.proxy_list_refresh;
-
-	for (uint32_t i = 0; i < set->n_names; i++)
-		if (!set->names[i].n)
-			next = MIN(next, set->names[i].asked_at + LOOKUP_RETRY_MS);
-	if (set->n_names)
-		rg_timer_set(e->timers, &set->resolve, next, resolve_due, set);
-}
-
-void set_resolve(struct reg_engine *e, struct reg_set *set, bool again)
-{
-	const struct conf *c = set->e->gen->conf;
-	const struct conf_proxy_set *ps = set_conf(set);
-
-	for (uint32_t i = 0; ps && i < set->n_names; i++) {
-		struct reg_name *n = &set->names[i];
-		const struct conf_proxy_ip *p = &c->proxy_ip[n->ip];
-		struct reg_lookup l = {
-			.host = p->host, .port = p->port, .transport = p->addr.transport,
-			.transport_set = p->transport_set, .again = again,
-			.method = (uint8_t)(ps->dns_method >= 0 ? ps->dns_method
-								: c->gateway.dns_query_type),
-		};
-
-		if (n->token)
-			continue;
-		l.token = ++e->probe_tokens;
-		n->asked_at = rg_now(e->timers);
-		if (e->port->resolve(e->port->arg, &l))
-			continue;
-		n->token = l.token;
-		set->resolving = true;
-		g_hash_table_insert(e->probes, g_memdup2(&l.token, sizeof l.token), set);
-	}
-	if (set->n_names)
-		resolve_plan(set);
-}
-
-bool set_ready(struct reg_engine *e, struct reg_set *set, struct reg_account *a)
-{
-	rg_ms now = rg_now(e->timers);
-	bool fresh = true;
-
-	if (set->n && chain_follows(a))
-		return true;
-	for (uint32_t i = 0; i < set->n_names; i++)
-		fresh &= set->names[i].asked_at && now - set->names[i].asked_at < FRESH_MS;
-	if (!set->resolving && fresh)
-		return true;
-	if (!set->resolving)
-		set_resolve(e, set, true);
-	if (!set->resolving)
-		return true;
-	a->waits = WAITS_NAME;
-	queue_push(e, &set->unresolved, a);
-	return false;
-}
-
-void reg_resolved(struct reg_engine *e, uint64_t token, const struct reg_resolved *addr, size_t n)
-{
-	struct reg_set *set = g_hash_table_lookup(e->probes, &token);
-	struct reg_queue waiting;
-	struct reg_account *a;
-
-	if (!set)
-		return;
-	g_hash_table_remove(e->probes, &token);
-	set->resolving = false;
-	for (uint32_t i = 0; i < set->n_names; i++) {
-		struct reg_name *x = &set->names[i];
-
-		if (x->token == token) {
-			const char *host = e->gen->conf->proxy_ip[x->ip].host;
-
-			x->token = 0;
-			if (!n) {
-				rg_warn("proxy set %s: %s does not resolve%s", set->name, host,
-					x->n ? "; the last good answer stays" : "");
-				continue;
-			}
-			g_free(x->addr);
-			x->n = (uint32_t)MIN(n, (size_t)RG_SERVERS);
-			x->addr = g_memdup2(addr, x->n * sizeof *addr);
-			x->until = rg_now(e->timers) + 1000 * (rg_ms)addr[0].ttl;
-		}
-		set->resolving |= x->token != 0;
-	}
 	if (rebuild(set))
 		changed(set);
-	resolve_plan(set);
-	if (set->resolving)
-		return;
-	waiting = set->unresolved;
-	memset(&set->unresolved, 0, sizeof set->unresolved);
-	while ((a = queue_pop(e, &waiting))) {
-		a->waits = WAITS_NOT;
-		round_begin(e, a, a->start);
-	}
 }
 
 /* ---- configuration -------------------------------------------------------------------- */
@@ -403,9 +277,8 @@ static struct reg_set *set_new(struct reg_engine *e, const char *name)
 void set_clear(struct reg_engine *e, struct reg_set *set)
 {
 	set->pos = CONF_NONE;
-	names_apply(set);
+	names_clear(set);
 	rebuild(set);
-	rg_timer_stop(e->timers, &set->resolve);
 	g_hash_table_remove(e->set_by_name, set->name);
 	g_ptr_array_remove(e->set, set);
 	g_queue_remove(&e->ring, set);
@@ -415,26 +288,8 @@ void set_clear(struct reg_engine *e, struct reg_set *set)
 	g_free(set->srv);
 	g_free(set->ip);
 	g_free(set->bound);
-	g_free(set->names);
 	g_free(set->name);
 	g_free(set);
-}
-
-static bool names_differ(const struct reg_set *set, const struct conf *was, uint32_t was_pos)
-{
-	const struct conf_proxy_set *x = &was->proxy_set[was_pos], *y = set_conf(set);
-
-	if (x->n_ip != y->n_ip || x->dns_method != y->dns_method)
-		return true;
-	for (uint32_t i = 0; i < x->n_ip; i++) {
-		const struct conf_proxy_ip *p = &was->proxy_ip[x->first_ip + i];
-		const struct conf_proxy_ip *q = &set->e->gen->conf->proxy_ip[y->first_ip + i];
-
-		if (strcmp(p->host, q->host) || p->port != q->port ||
-		    p->addr.transport != q->addr.transport)
-			return true;
-	}
-	return false;
 }
 
 /* Nobody answers any more those that wait for a name: they start again. */
@@ -456,8 +311,7 @@ void set_apply(struct reg_engine *e, const struct conf *was)
 
 		set->pos = conf_proxy_set_find(c, set->name);
 		if (set->pos == CONF_NONE) {
-			names_apply(set); /* its rows are gone */
-			rg_timer_stop(e->timers, &set->resolve);
+			names_clear(set); /* its rows are gone */
 			release(set);
 		}
 	}
@@ -465,22 +319,15 @@ void set_apply(struct reg_engine *e, const struct conf *was)
 		struct reg_set *set = set_named(e, c->proxy_set[i].row.name);
 		uint32_t was_pos = was ? conf_proxy_set_find(was, c->proxy_set[i].row.name)
 				       : CONF_NONE;
-		bool renamed;
+		bool asks;
 
 		if (!set)
 			set = set_new(e, c->proxy_set[i].row.name);
 		set->pos = i;
-		renamed = was_pos == CONF_NONE || names_differ(set, was, was_pos);
-		if (renamed)
-			names_apply(set);
-		else
-			for (uint32_t k = 0; k < set->n_names; k++)
-				set->names[k].ip = set->names[k].ip -
-						   was->proxy_set[was_pos].first_ip +
-						   c->proxy_set[i].first_ip;
+		asks = names_apply(set, was, was_pos);
 		if (rebuild(set) && was)
 			changed(set);
-		if (renamed && set->n_names)
+		if (asks)
 			set_resolve(e, set, false);
 		release(set);
 	}

@@ -1,12 +1,14 @@
 #include "sip/dnsanswer.h"
 
 #include <ares.h>
+#include <ctype.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
-enum { HEADER = 12, TYPE_A = 1, TYPE_CNAME = 5, TYPE_AAAA = 28, CLASS_IN = 1 };
+#include "regway/plugin.h" /* enum rg_transport */
+
+enum { HEADER = 12, CLASS_IN = 1 };
 enum { RECORDS_READ = 512 }; /* of a message; more than any that is meant well has */
 
 struct message {
@@ -28,7 +30,7 @@ static uint16_t get16(const uint8_t *p)
 }
 
 /* The name at *at into out; *at moves behind it.  A name that does not fit out is no
- * error: nobody asked for it, so it is "". */
+ * error: nobody asked for it, so it is one that nobody can ask for. */
 static bool read_name(const struct message *m, size_t *at, char out[DNS_NAME])
 {
 	char *text;
@@ -37,9 +39,7 @@ static bool read_name(const struct message *m, size_t *at, char out[DNS_NAME])
 	if (*at >= m->len ||
 	    ares_expand_name(m->p + *at, m->p, (int)m->len, &text, &n) != ARES_SUCCESS)
 		return false;
-	out[0] = '\0';
-	if (strlen(text) < DNS_NAME)
-		strcpy(out, text);
+	strcpy(out, strlen(text) < DNS_NAME ? text : "?");
 	ares_free_string(text);
 	*at += (size_t)n;
 	return true;
@@ -84,30 +84,153 @@ static bool open_message(struct message *m, const uint8_t *msg, size_t len)
  * come from name servers that block a name. */
 static bool usable(const struct rg_addr *a)
 {
-	static const uint8_t none[16];
+	static const uint8_t none[16], mapped[12] = { [10] = 0xff, [11] = 0xff };
 
 	if (a->family == 4)
 		return a->ip[0] && a->ip[0] < 224;
-	return memcmp(a->ip, none, sizeof none) && a->ip[0] != 0xff;
+	if (a->ip[0] == 0xfe && (a->ip[1] & 0xc0) == 0x80) /* on which link? */
+		return false;
+	return memcmp(a->ip, none, sizeof none) && memcmp(a->ip, mapped, sizeof mapped) &&
+	       a->ip[0] != 0xff;
 }
 
-static void add(struct dns_answer *a, const struct message *m, const struct record *r)
-{
-	struct dns_addr *to = &a->addr[a->n];
+/* ---- names ----------------------------------------------------------------------- */
 
-	if (r->size != (r->type == TYPE_A ? 4 : 16) || a->n == DNS_RECORDS)
+static bool host_byte(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '-' || c == '_' || c == '.';
+}
+
+bool dns_host(char out[DNS_NAME], const char *host)
+{
+	size_t n = strlen(host), label = 0;
+
+	if (n > 1 && host[n - 1] == '.')
+		n--;
+	if (!n || n > DNS_NAME - 3)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		label = host[i] == '.' ? 0 : label + 1;
+		if (label > 63 || (!label && (!i || host[i - 1] == '.')) || !host_byte(host[i]))
+			return false;
+		out[i] = (char)tolower((unsigned char)host[i]);
+	}
+	out[n] = '\0';
+	return true;
+}
+
+/* ---- records --------------------------------------------------------------------- */
+
+static void add_address(struct dns_answer *a, const struct message *m, const struct record *r,
+			struct dns_record *to)
+{
+	if (r->size != (r->type == DNS_A ? 4 : 16))
 		return;
-	memset(to, 0, sizeof *to);
-	to->addr.family = r->type == TYPE_A ? 4 : 6;
+	to->addr.family = r->type == DNS_A ? 4 : 6;
 	memcpy(to->addr.ip, m->p + r->data, r->size);
-	to->ttl = r->ttl < a->alias_ttl ? r->ttl : a->alias_ttl;
 	for (size_t i = 0; i < a->n; i++)
-		if (rg_addr_same_ip(&a->addr[i].addr, &to->addr))
+		if (rg_addr_same_ip(&a->rec[i].addr, &to->addr))
 			return;
 	a->n += usable(&to->addr);
 }
 
-/* One pass: the addresses of name, and the alias if it has one. */
+/* The name that ends a record's data: a host, or the root where that means something. */
+static bool add_name(struct dns_answer *a, const struct message *m, const struct record *r,
+		     size_t at, bool root, struct dns_record *to)
+{
+	char name[DNS_NAME], *into = a->text + a->text_len;
+
+	if (!read_name(m, &at, name) || at != r->data + r->size)
+		return false;
+	if (name[0] ? !dns_host(into, name) : !root)
+		return false;
+	if (!name[0])
+		into[0] = '\0';
+	to->name = (uint32_t)a->text_len;
+	a->text_len += strlen(into) + 1;
+	return true;
+}
+
+static void add_srv(struct dns_answer *a, const struct message *m, const struct record *r,
+		    struct dns_record *to)
+{
+	const uint8_t *p = m->p + r->data;
+
+	if (r->size < 7)
+		return;
+	to->priority = get16(p);
+	to->weight = get16(p + 2);
+	to->port = get16(p + 4);
+	a->n += add_name(a, m, r, r->data + 6, true, to) &&
+		(to->port || !a->text[to->name]);
+}
+
+/* A character string at *at; its text in lower case.  false: it does not fit. */
+static bool read_string(const struct message *m, size_t *at, size_t end, char *out, size_t size)
+{
+	size_t n;
+
+	if (*at >= end || (n = m->p[*at]) > end - *at - 1 || n >= size)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		out[i] = (char)tolower(m->p[*at + 1 + i]);
+	out[n] = '\0';
+	*at += n + 1;
+	return strlen(out) == n;
+}
+
+static bool sip_service(const char *service, uint8_t *transport)
+{
+	static const char *const name[] = { [RG_UDP] = "sip+d2u", [RG_TCP] = "sip+d2t",
+					    [RG_TLS] = "sips+d2t" };
+
+	for (uint8_t i = 0; i < sizeof name / sizeof *name; i++)
+		if (!strcmp(service, name[i])) {
+			*transport = i;
+			return true;
+		}
+	return false;
+}
+
+static void add_naptr(struct dns_answer *a, const struct message *m, const struct record *r,
+		      struct dns_record *to)
+{
+	size_t at = r->data + 4, end = r->data + r->size;
+	char flags[2], service[16], regexp[1];
+
+	if (r->size < 8)
+		return;
+	to->priority = get16(m->p + r->data);
+	to->weight = get16(m->p + r->data + 2);
+	if (!read_string(m, &at, end, flags, sizeof flags) || strcmp(flags, "s") ||
+	    !read_string(m, &at, end, service, sizeof service) ||
+	    !sip_service(service, &to->addr.transport) ||
+	    !read_string(m, &at, end, regexp, sizeof regexp))
+		return;
+	a->n += add_name(a, m, r, at, false, to);
+}
+
+static void add(struct dns_answer *a, const struct message *m, const struct record *r)
+{
+	struct dns_record *to = &a->rec[a->n];
+	size_t n = a->n, text_len = a->text_len;
+
+	if (n == DNS_RECORDS || sizeof a->text - text_len < DNS_NAME)
+		return;
+	memset(to, 0, sizeof *to);
+	to->ttl = r->ttl < a->alias_ttl ? r->ttl : a->alias_ttl;
+	if (r->type == DNS_SRV)
+		add_srv(a, m, r, to);
+	else if (r->type == DNS_NAPTR)
+		add_naptr(a, m, r, to);
+	else
+		add_address(a, m, r, to);
+	if (a->n == n)
+		a->text_len = text_len;
+}
+
+/* One pass: the records of name, and the alias if it has one. */
 static int read_pass(struct dns_answer *a, const struct message *m, const char *name,
 		     uint16_t type, char alias[DNS_NAME])
 {
@@ -122,7 +245,7 @@ static int read_pass(struct dns_answer *a, const struct message *m, const char *
 			continue;
 		if (r.type == type)
 			add(a, m, &r);
-		if (r.type == TYPE_CNAME && !alias[0]) {
+		if (r.type == DNS_CNAME && !alias[0]) {
 			if (!read_name(m, &r.data, alias))
 				return EBADMSG;
 			if (r.ttl < a->alias_ttl)
@@ -132,6 +255,14 @@ static int read_pass(struct dns_answer *a, const struct message *m, const char *
 	return 0;
 }
 
+void dns_answer_begin(struct dns_answer *a)
+{
+	a->alias[0] = '\0';
+	a->aliases = 0;
+	a->alias_ttl = UINT32_MAX;
+	a->n = a->text_len = 0;
+}
+
 int dns_answer_read(struct dns_answer *a, const uint8_t *msg, size_t len, const char *name,
 		    uint16_t type)
 {
@@ -139,7 +270,7 @@ int dns_answer_read(struct dns_answer *a, const uint8_t *msg, size_t len, const 
 	struct message m;
 	int err;
 
-	a->n = 0;
+	a->n = a->text_len = 0;
 	a->alias[0] = '\0';
 	if (!open_message(&m, msg, len))
 		return EBADMSG;
@@ -147,8 +278,10 @@ int dns_answer_read(struct dns_answer *a, const uint8_t *msg, size_t len, const 
 		err = read_pass(a, &m, a->alias[0] ? a->alias : name, type, alias);
 		if (err || a->n || !alias[0])
 			return err;
-		if (++a->aliases > DNS_ALIASES)
+		if (++a->aliases > DNS_ALIASES) {
+			a->alias[0] = '\0';
 			return ELOOP;
+		}
 		strcpy(a->alias, alias);
 	}
 }

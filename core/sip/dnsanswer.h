@@ -1,38 +1,57 @@
 /*
- * dnsanswer.h -- reads the addresses of a name out of a DNS message (RFC 1035 4.1).
- * Follows the aliases that are in the message; linear in its bytes but for their number.
+ * dnsanswer.h -- reads the records of a name out of a DNS message (RFC 1035 4.1; SRV: RFC
+ * 2782; NAPTR: RFC 3403, as RFC 3263 4.1 uses it).  Follows the aliases that are in the
+ * message; linear in its bytes but for their number.
  */
 #ifndef RG_SIP_DNSANSWER_H
 #define RG_SIP_DNSANSWER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/addr.h"
 
+enum { DNS_A = 1, DNS_CNAME = 5, DNS_AAAA = 28, DNS_SRV = 33, DNS_NAPTR = 35 };
+
 enum {
 	DNS_NAME = 256,	  /* of a name in text, terminator included */
-	DNS_ALIASES = 8,  /* CNAME steps from a name to its addresses */
-	DNS_RECORDS = 64, /* addresses that are kept; the rest is ignored */
+	DNS_ALIASES = 8,  /* CNAME steps from a name to its records */
+	DNS_RECORDS = 64, /* that are kept; the rest is ignored */
 };
 
-struct dns_addr {
-	struct rg_addr addr; /* family and ip */
-	uint32_t ttl;	     /* s, of the record and of the aliases that led to it */
+struct dns_record {
+	uint32_t ttl; /* s, of the record and of the aliases that led to it */
+	uint32_t name; /* SRV: target, NAPTR: replacement; offset in the text, "" is the root */
+	struct rg_addr addr; /* A, AAAA: family and ip; NAPTR: transport */
+	uint16_t priority, weight; /* NAPTR: order and preference */
+	uint16_t port;
 };
 
 struct dns_answer {
-	char alias[DNS_NAME]; /* last alias, whose addresses are not in the message; or "" */
+	char alias[DNS_NAME]; /* last alias, whose records are not in the message; or "" */
 	unsigned aliases;     /* counted on from what was given */
 	uint32_t alias_ttl;   /* likewise the smallest */
 	size_t n;
-	struct dns_addr addr[DNS_RECORDS]; /* in the order of the message, each once */
+	struct dns_record rec[DNS_RECORDS]; /* in the order of the message; addresses once */
+	size_t text_len;
+	char text[DNS_RECORDS * DNS_NAME]; /* the names, in lower case */
 };
 
-/* The records of type (1 A, 28 AAAA) for name.  a->aliases and a->alias_ttl tell how it
- * was come to: 0 and UINT32_MAX for a name that was asked for.  0, EBADMSG, or ELOOP:
- * more aliases than DNS_ALIASES. */
+/* Ready for a name that was asked for. */
+void dns_answer_begin(struct dns_answer *);
+
+/* The records of type (one of the above but CNAME) for name.  Left out: addresses at which
+ * no server can be, SRV targets and replacements that are no host names, and of NAPTR all
+ * but those that lead to an SRV record of SIP over UDP, TCP or TLS.  a->aliases and
+ * a->alias_ttl tell how the name was come to.  0, EBADMSG, or ELOOP: more aliases than
+ * DNS_ALIASES. */
 int dns_answer_read(struct dns_answer *a, const uint8_t *msg, size_t len, const char *name,
 		    uint16_t type);
+
+/* host ("host.example" or "host.example.") in lower case without the last dot.  false: not
+ * a host name; nothing that is none goes to a name server, where it might mean something
+ * else.  Underscores are allowed (RFC 2782). */
+bool dns_host(char out[DNS_NAME], const char *host);
 
 #endif

@@ -353,6 +353,12 @@ int sip_stack_interfaces(struct sip_stack *s, const struct sip_interface *is, si
 	return sip_transport_interfaces(s->transport, is, n, bad);
 }
 
+int sip_stack_name_servers(struct sip_stack *s, const char *common, const char *const *own,
+			   size_t n)
+{
+	return resolver_servers(s->resolver, common, own, n);
+}
+
 void sip_stack_ping(struct sip_stack *s, uint32_t every_ms)
 {
 	sip_transport_ping(s->transport, every_ms);

@@ -11,8 +11,8 @@
 
 struct sip_stack;
 
-/* engine may be NULL at first: answers are dropped until sip_stack_engine().  dns:
- * "127.0.0.1:5353,..." or NULL for those of resolv.conf.  0 or an errno. */
+/* engine may be NULL at first: answers are dropped until sip_stack_engine().  dns: name
+ * servers as resolver_new() takes them, NULL for those of resolv.conf.  0 or an errno. */
 int sip_stack_new(struct sip_stack **, struct sip_loop *, struct reg_engine *, const char *dns);
 void sip_stack_engine(struct sip_stack *, struct reg_engine *);
 /* Accounts must have dropped their dialogues before. */
@@ -29,6 +29,10 @@ int sip_stack_interfaces(struct sip_stack *, const struct sip_interface *, size_
 /* CRLF keep-alive of our connections (RFC 5626 4.4.1): about every so many ms, up to 20 %
  * earlier; one that gives no pong in 10 s is broken.  0 (at first): none. */
 void sip_stack_ping(struct sip_stack *, uint32_t every_ms);
+/* Name servers, "192.0.2.1,[2001:db8::1]:53": of all interfaces ("": those the stack began
+ * with), and of their own by position ("" or NULL: the former).  0 or EINVAL. */
+int sip_stack_name_servers(struct sip_stack *, const char *common, const char *const *own,
+			   size_t n);
 /* An account's own UDP port on an interface: it must be open before a request names it,
  * and is closed by hand or with the interface's address. */
 int sip_stack_open(struct sip_stack *, uint32_t interface, uint16_t port);
