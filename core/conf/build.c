@@ -275,12 +275,17 @@ static void build_gateway(struct load *l)
 		schema_find(l->schema, CONF_GATEWAY, "MaxGeneratedRegistersRate");
 	const struct schema_param *interval =
 		schema_find(l->schema, CONF_GATEWAY, "GeneratedRegistersInterval");
+	const struct schema_param *reasons =
+		schema_find(l->schema, CONF_GATEWAY, "AlternativeRoutingReasons");
 	struct draft_gateway *g = &l->gateway;
+	char why[VALUE_WHY];
 
 	if (!l->w->global_line[rate->number] &&
 	    (l->w->global_line[max->number] || l->w->global_line[interval->number]))
 		g->g.register_rate = (g->generated_rate + g->generated_interval - 1) /
 				     g->generated_interval;
+	if (!l->w->global_line[reasons->number])
+		value_codes(reasons->dflt, &g->g.alternative_reasons, why);
 	field_globals_end(l);
 	l->w->c.gateway = g->g;
 	build_name_servers(l);
@@ -288,8 +293,6 @@ static void build_gateway(struct load *l)
 
 void build_rows(struct load *l)
 {
-	struct names routes;
-
 	build_gateway(l);
 	for (int t = 0; t < CONF_TABLES; t++) {
 		if (!l->rows[t])
@@ -300,7 +303,6 @@ void build_rows(struct load *l)
 	}
 	build_raw(l, CONF_INTERFACE_TABLE, &l->w->interface_table);
 	build_raw(l, CONF_TLS_CONTEXT, &l->w->tls_context);
-	build_raw(l, CONF_ROUTE, &routes);
 	build_interfaces(l);
 	build_interface_name_servers(l);
 	build_proxy_sets(l);
@@ -309,4 +311,5 @@ void build_rows(struct load *l)
 	build_trunk_groups(l);
 	build_accounts(l);
 	build_users(l);
+	build_routes(l);
 }

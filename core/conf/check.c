@@ -48,17 +48,6 @@ static const struct conf_row *row_at(const struct load *l, enum conf_table t)
 	return (const struct conf_row *)(const void *)l->rows[t]->data;
 }
 
-static void check_later_tables(struct load *l)
-{
-	static const enum conf_table later[] = { CONF_ROUTE, CONF_TLS_CONTEXT };
-
-	for (size_t i = 0; i < G_N_ELEMENTS(later); i++)
-		if (l->rows[later[i]]->len)
-			row_warn(l, row_at(l, later[i]),
-				 "%s is read and checked, but not used yet",
-				 schema_title(later[i]));
-}
-
 /* ---- what is not built yet: one warning a parameter ------------------------------------ */
 
 struct unbuilt {
@@ -82,32 +71,12 @@ static void unbuilt_say(struct load *l, const struct unbuilt *u, const char *wha
 
 static void check_unbuilt(struct load *l)
 {
-	struct unbuilt balance = { 0 }, active = { 0 }, tls = { 0 },
-		       six = { 0 }, mode = { 0 };
+	struct unbuilt mode = { 0 };
 	const struct conf *c = &l->w->c;
 
-	for (uint32_t i = 0; i < c->n_proxy_set; i++) {
-		const struct conf_proxy_set *s = &c->proxy_set[i];
-
-		unbuilt(&balance, &s->row, s->load_balancing != 0);
-		unbuilt(&active, &s->row, s->min_active > 1);
-	}
-	for (uint32_t i = 0; i < c->n_proxy_ip; i++)
-		unbuilt(&tls, &c->proxy_ip[i].row,
-			c->proxy_ip[i].addr.transport == RG_TLS);
-	for (uint32_t i = 0; i < c->n_proxy_ip; i++)
-		unbuilt(&six, &c->proxy_ip[i].row, c->proxy_ip[i].addr.family == 6);
 	for (uint32_t i = 0; i < c->n_sip_interface; i++)
 		unbuilt(&mode, &c->sip_interface[i].row,
 			c->sip_interface[i].additional_mode != 0);
-	unbuilt_say(
-		l, &balance,
-		"ProxyLoadBalancingMethod is not built yet: servers are asked in order");
-	unbuilt_say(l, &active, "MinActiveServersLB above 1 is not built yet");
-	unbuilt_say(l, &tls,
-		    "TLS is not built yet: servers of this transport cannot be reached");
-	unbuilt_say(l, &six,
-		    "IPv6 is not built yet: servers with such an address cannot be reached");
 	unbuilt_say(l, &mode,
 		    "AdditionalUDPPortsMode = 1 is not built yet: the ports stay open");
 }
@@ -134,7 +103,10 @@ static bool same_place(const struct conf_sip_interface *a,
 {
 	if (a->closed || b->closed)
 		return false;
-	return !a->addr.family || !b->addr.family || rg_addr_same_ip(&a->addr, &b->addr);
+	return !a->addr.family || !b->addr.family || rg_addr_same_ip(&a->addr, &b->addr) ||
+	       (a->addr6.family && (rg_addr_same_ip(&a->addr6, &b->addr6) ||
+				    rg_addr_same_ip(&a->addr6, &b->addr))) ||
+	       (b->addr6.family && rg_addr_same_ip(&a->addr, &b->addr6));
 }
 
 static const char *clash(const struct conf_sip_interface *a,
@@ -455,7 +427,6 @@ void check_all(struct load *l)
 {
 	check_lengths(l);
 	check_ignored(l);
-	check_later_tables(l);
 	check_gateway(l);
 	check_unbuilt(l);
 	check_interfaces(l);

@@ -12,6 +12,7 @@
 
 #include "base/addr.h"
 #include "base/fault.h"
+#include "conf/pattern.h"
 #include "conf/schema.h"
 
 #define CONF_NONE UINT32_MAX /* no such row */
@@ -46,6 +47,7 @@ struct conf_sip_interface {
 	uint16_t udp, tcp, tls; /* 0: none */
 	uint16_t port_min, port_max; /* AdditionalUDPPorts, 0: none */
 	const char *tls_context;
+	int8_t tls_mutual; /* -1: as the context says */
 	uint8_t additional_mode; /* 0 always open, 1 open when used */
 	const char *name_servers; /* of its InterfaceTable row, "a,b"; "" none */
 };
@@ -134,6 +136,27 @@ struct conf_account {
 	bool withheld; /* its trunk group does not register per account */
 };
 
+/* A row of IP2IPRouting. */
+struct conf_route {
+	struct conf_row row;
+	const char *from_user, *from_host, *to_user, *to_host; /* as written; "*": any */
+	const struct conf_pattern *from_pattern, *to_pattern;  /* of those users */
+	const char *from_name, *to_name, *account_name, *address_name, *interface_name,
+		*rerouted, *set; /* as written, for --dump */
+	uint16_t port;
+	int8_t transport;
+	uint8_t trigger;
+	uint32_t from;	  /* position of the IP group, CONF_NONE: any */
+	uint32_t to;	  /* likewise; CONF_NONE: to address */
+	uint32_t account; /* position; CONF_NONE: as the pair has it */
+	struct rg_addr address;
+	uint32_t interface; /* position, for address */
+	uint8_t request_type, dest_type;
+	uint8_t alternative; /* 0 no, 1 whatever its inputs, 2 if it matches */
+	bool dead;	     /* it asks for what is not done here: never matches */
+	uint32_t next;	     /* main row of the same from, CONF_NONE: the last */
+};
+
 struct conf_user_info {
 	struct conf_row row;
 	const char *local_user, *username, *password;
@@ -164,7 +187,8 @@ struct conf_gateway {
 	uint32_t proxy_list_refresh; /* s */
 	bool unregister_on_stop, unregister_old_registrar, register_on_server_down;
 	bool strict_account_pairs, long_values, unregistration_all;
-	bool empty_authorization, initial_route, reregister_on_connection_failure;
+	bool empty_authorization, initial_route;
+	int8_t reregister_on_connection_failure; /* -1: of TLS only */
 	uint8_t challenge_caching; /* SIPChallengeCachingMode */
 	bool use_proxy_ip_as_host, is_proxy_used;
 	uint32_t max_accounts;
@@ -174,6 +198,7 @@ struct conf_gateway {
 	const char *call_records, *dahdi_directory, *alarm_command;
 	uint32_t max_calls, max_call_rate;
 	uint8_t redirects; /* SBC3xxBehavior: CONF_3XX_FOLLOW, else passed on */
+	struct rg_codes alternative_reasons; /* AlternativeRoutingReasons */
 	bool ping_pong;
 	uint32_t ping_pong_time; /* s */
 };
@@ -187,9 +212,12 @@ struct conf {
 	struct conf_trunk_group *trunk_group;
 	struct conf_account *account; /* by index, ascending */
 	struct conf_user_info *user_info;
+	struct conf_route *route; /* by index, ascending */
+	uint32_t *route_of;	  /* by position of the IP group, any group's at n_ip_group: the
+				   * first main row, CONF_NONE: none */
 	struct conf_raw *raw[CONF_TABLES];
 	uint32_t n_sip_interface, n_proxy_set, n_proxy_ip, n_ip_group, n_trunk_group, n_account,
-		n_user_info, n_raw[CONF_TABLES];
+		n_user_info, n_route, n_raw[CONF_TABLES];
 	/* [Plugins] Load; all: no such line.  Names as written. */
 	bool load_all;
 	uint32_t n_load;

@@ -30,7 +30,9 @@ static const char *const about[CONF_TABLES] = {
 	[CONF_TRUNK_GROUP] = ("Trunks behind a local gateway; also `[TrunkGroupSettings]`.  "
 			      "Rows of one TrunkGroupId make one group: what they set adds up."),
 	[CONF_ACCOUNT] = "Registrations and credentials.",
-	[CONF_ROUTE] = "Routes of calls.  Read and checked, not used yet.",
+	[CONF_ROUTE] = "Routes of requests: the first row that matches, in the order of "
+		       "Index, and then its alternatives.  Without one the account's "
+		       "pair of groups counts.",
 	[CONF_TLS_CONTEXT] = "TLS settings.  Read and checked, not used yet.",
 	[CONF_USER_INFO] = "Callers with credentials of their own.",
 	[CONF_PLUGINS] = "Which plugins are loaded.",

@@ -47,6 +47,10 @@ struct draft_account {
 	uint8_t application;
 };
 
+struct draft_route {
+	struct conf_route r;
+};
+
 struct draft_user_info {
 	struct conf_user_info u;
 	const char *group;

@@ -130,6 +130,9 @@ static const char *special(const struct conf *c, enum conf_table t, const void *
 		snprintf(buf, 320, "%u-%u", i->port_min, i->port_max);
 		return buf;
 	case CONF_PROXY_SET:
+		if (!strcmp(name, "SBCIPv6SIPInterfaceName"))
+			return s->interface6 != s->interface ?
+				       NAME_OF(sip_interface, s->interface6) : NULL;
 		return strcmp(name, "SBCIPv4SIPInterfaceName")
 			       ? NULL
 			       : NAME_OF(sip_interface, s->interface);
@@ -301,7 +304,7 @@ void conf_dump(const struct conf *c, const struct schema *schema,
 	more_trunks(&d);
 	table(&d, CONF_ACCOUNT, c->account, sizeof *c->account, c->n_account);
 	table(&d, CONF_USER_INFO, c->user_info, sizeof *c->user_info, c->n_user_info);
-	raw(&d, CONF_ROUTE);
+	table(&d, CONF_ROUTE, c->route, sizeof *c->route, c->n_route);
 	raw(&d, CONF_TLS_CONTEXT);
 	plugins(&d);
 }

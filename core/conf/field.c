@@ -21,7 +21,7 @@ static const struct {
 	[CONF_TRUNK_GROUP] = { sizeof(struct draft_trunk_group),
 			       sizeof(struct conf_trunk_group) },
 	[CONF_ACCOUNT] = { sizeof(struct draft_account), sizeof(struct conf_account) },
-	[CONF_ROUTE] = { sizeof(struct draft_raw), sizeof(struct conf_raw) },
+	[CONF_ROUTE] = { sizeof(struct draft_route), sizeof(struct conf_route) },
 	[CONF_TLS_CONTEXT] = { sizeof(struct draft_raw), sizeof(struct conf_raw) },
 	[CONF_USER_INFO] = { sizeof(struct draft_user_info),
 			     sizeof(struct conf_user_info) },
@@ -39,7 +39,7 @@ size_t load_row_size(enum conf_table t)
 
 bool load_is_raw(enum conf_table t)
 {
-	return t == CONF_INTERFACE_TABLE || t == CONF_ROUTE || t == CONF_TLS_CONTEXT;
+	return t == CONF_INTERFACE_TABLE || t == CONF_TLS_CONTEXT;
 }
 
 static struct conf_row *open_row(struct load *l)

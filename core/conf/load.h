@@ -134,6 +134,9 @@ const char *build_hint(struct load *, const struct names *, uint32_t n, const ch
 uint32_t build_refer(struct load *, const struct conf_row *, enum conf_table,
 		     const struct names *to, uint32_t n, const char *text, const char *what);
 
+/* route.c: IP2IPRouting, after all it refers to */
+void build_routes(struct load *);
+
 /* user.c: SBCUserInfoTable */
 void build_users(struct load *);
 

@@ -46,7 +46,6 @@ const struct schema_ignored schema_ignored[] = {
 	{ CONF_SIP_INTERFACE, "SRD", "0" },
 	{ CONF_SIP_INTERFACE, "SRDName", "DefaultSRD" },
 	{ CONF_SIP_INTERFACE, "TCPKeepaliveEnable", "0" },
-	{ CONF_SIP_INTERFACE, "TLSMutualAuthentication", "-1" },
 	{ CONF_SIP_INTERFACE, "TopologyLocation", "0" },
 	{ CONF_SIP_INTERFACE, "UsedByRoutingServer", "0" },
 
@@ -142,6 +141,7 @@ const struct schema_ignored schema_ignored[] = {
 	{ CONF_ROUTE, "SrcTags", "" },
 
 	{ CONF_TLS_CONTEXT, "ClientCipherTLS13String", "*" },
+	{ CONF_TLS_CONTEXT, "DHKeySize", "*" },
 	{ CONF_TLS_CONTEXT, "DTLSVersion", "*" },
 	{ CONF_TLS_CONTEXT, "KeyExchangeGroups", "*" },
 	{ CONF_TLS_CONTEXT, "OcspDefaultResponse", "0" },
@@ -170,6 +170,8 @@ const struct schema_alias schema_aliases[] = {
 	{ CONF_ACCOUNT, "ServedIPGroup", "ServedIPGroupName" },
 	{ CONF_ACCOUNT, "ServingIPGroup", "ServingIPGroupName" },
 	{ CONF_ROUTE, "RouteName", "Name" },
+	{ CONF_ROUTE, "SrcIPGroupID", "SrcIPGroupName" },
+	{ CONF_ROUTE, "DestIPGroupID", "DestIPGroupName" },
 	{ CONF_ROUTE, "SrcUsernamePattern", "SrcUsernamePrefix" },
 	{ CONF_ROUTE, "DestUsernamePattern", "DestUsernamePrefix" },
 	{ CONF_USER_INFO, "IPGroupID", "IPGroupName" },

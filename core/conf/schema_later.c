@@ -3,37 +3,28 @@
 
 /* clang-format off */
 static const struct schema_param rows[] = {
-	ROW_INDEX(ROUTE, raw, r, 40),
-	ROW_RAW(ROUTE, "SrcIPGroupName", "Any", "IP group a call comes from."),
-	ROW_RAW(ROUTE, "SrcUsernamePrefix", "*", "Pattern of the caller's user part."),
-	ROW_RAW(ROUTE, "SrcHost", "*", "Host of the caller."),
-	ROW_RAW(ROUTE, "DestUsernamePrefix", "*", "Pattern of the called user part."),
-	ROW_RAW(ROUTE, "DestHost", "*", "Host that is called."),
-	ROW_RAW_INT(ROUTE, "RequestType", 0, 10, "0",
-		"All=0,INVITE=1,REGISTER=2,SUBSCRIBE=3,INVITE and REGISTER=4,INVITE and "
-		"SUBSCRIBE=5,OPTIONS=6",
-		"Methods the route is for."),
-	ROW_RAW(ROUTE, "ReRouteIPGroupName", "Any", "IP group that sent a 3xx or REFER."),
-	ROW_RAW_INT(ROUTE, "Trigger", 0, 10, "0", NULL, "Why a request is routed again."),
-	ROW_RAW_INT(ROUTE, "DestType", 0, 30, "0", NULL, "Kind of destination; 0: an IP group."),
-	ROW_RAW(ROUTE, "DestIPGroupName", "", "IP group a call goes to."),
-	ROW_RAW(ROUTE, "DestSIPInterfaceName", "", "SIP interface it leaves by."),
-	ROW_RAW(ROUTE, "DestAddress", "", "Address it goes to."),
-	ROW_RAW_INT(ROUTE, "DestPort", 0, 65535, "0", NULL, "Its port."),
-	ROW_RAW_INT(ROUTE, "DestTransportType", -1, 3, "-1", "UDP=0,TCP=1,TLS=2", "Its transport."),
-	ROW_RAW_INT(ROUTE, "AltRouteOptions", 0, 4, "0", NULL,
-		"Whether the row is an alternative of the one before."),
-	ROW_RAW(ROUTE, "IPGroupSetName", "", "Set of IP groups it goes to."),
-
 	ROW_INDEX(TLS_CONTEXT, raw, r, 40),
 	ROW_RAW_INT(TLS_CONTEXT, "TLSVersion", 0, 255, "0", NULL,
-		"Bits of the versions allowed; 0: any."),
-	ROW_RAW(TLS_CONTEXT, "ServerCipherString", "DEFAULT", "Ciphers as a server."),
-	ROW_RAW(TLS_CONTEXT, "ClientCipherString", "DEFAULT", "Ciphers as a client."),
+		"Sum of the versions allowed: 1, 2, 4 and 8 are TLS 1.0 to 1.3; 0: 1.2 and 1.3."),
+	ROW_RAW(TLS_CONTEXT, "CertificateFile", "",
+		"Our certificate, PEM, the chain behind it; needed by a TLSPort and where a server "
+		"asks for it."),
+	ROW_RAW(TLS_CONTEXT, "PrivateKeyFile", "",
+		"Its key, PEM, without a password; empty: it is in CertificateFile."),
+	ROW_RAW(TLS_CONTEXT, "CAFile", "",
+		"CAs that are trusted: a PEM file or a folder prepared by c_rehash; empty: those of "
+		"the system."),
+	ROW_RAW_INT(TLS_CONTEXT, "VerifyServer", 0, 2, "2",
+		"Disable=0,Certificate=1,Certificate and Name=2",
+		"What is checked of a server: nothing, the certificate, or also that it is for the "
+		"name or address in ProxyIp."),
+	ROW_RAW_INT(TLS_CONTEXT, "RequireClientCertificate", 0, 1, "0", "Disable=0,Enable=1",
+		"Those who connect to us must show a certificate of CAFile."),
+	ROW_RAW(TLS_CONTEXT, "ServerCipherString", "DEFAULT",
+		"Ciphers up to TLS 1.2 as a server, as OpenSSL writes them."),
+	ROW_RAW(TLS_CONTEXT, "ClientCipherString", "DEFAULT", "Likewise as a client."),
 	ROW_RAW_INT(TLS_CONTEXT, "RequireStrictCert", 0, 1, "0", "Disable=0,Enable=1",
-		"Check key usage of certificates strictly."),
-	ROW_RAW_INT(TLS_CONTEXT, "DHKeySize", 0, 16384, "2048", NULL,
-		"Bits of Diffie-Hellman keys."),
+		"Certificates must keep to RFC 5280 to the letter."),
 
 	{ .name = "Load", .table = CONF_PLUGINS, .type = SCHEMA_STR, .max = 65535, .dflt = "",
 	  .doc = "Names of the plugins to load, separated by commas.  Without it every policy is, "

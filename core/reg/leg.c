@@ -157,14 +157,15 @@ static void dress_caller(struct reg_route *r, struct reg_account *a, struct reg_
 		leg->request_user = either(r->to_user, o->id.aor_user);
 }
 
-void leg_go(struct reg_route *r, struct reg_server *s)
+static void go(struct reg_route *r, struct reg_server *s, const struct rg_addr *addr,
+	       uint32_t interface, const char *tls_name)
 {
 	struct reg_account *a = route_account(r);
 	const struct conf_gateway *g = &r->e->gen->conf->gateway;
 	struct reg_outgoing o, caller;
 	struct reg_leg leg = {
-		.server = s->addr, .tls_name = s->tls_name,
-		.interface = server_interface(r->e, s), .to_serving = a && r->to_serving,
+		.server = *addr, .tls_name = tls_name, .interface = interface,
+		.to_serving = a && r->to_serving,
 		.request_user = "", .from_user = "", .contact_params = "", .headers = "",
 		.contact_address = "local", .asserted = "", .preferred = "", .username = "",
 		.password = "", .caller_user = "", .caller_username = "",
@@ -179,13 +180,29 @@ void leg_go(struct reg_route *r, struct reg_server *s)
 	if (a && r->to_serving)
 		dress_account(r, a, s, &o, &leg);
 	else
-		dress_plain(r, &s->addr, set ? set_conf(set) : NULL, &o, &leg);
+		dress_plain(r, addr, set ? set_conf(set) : NULL, &o, &leg);
 	credentials(r, a, &o.id, &leg);
 	if (a && !r->to_serving)
 		dress_caller(r, a, &caller, &leg);
 	leg.budget_ms = o.budget_ms;
 	leg.retransmissions = o.retransmissions;
-	r->server = s->addr;
+	r->server = *addr;
 	r->servers++;
 	r->h->go(r->arg, r, &leg);
+}
+
+void leg_go(struct reg_route *r, struct reg_server *s)
+{
+	go(r, s, &s->addr, server_interface(r->e, s), s->tls_name);
+}
+
+void leg_go_address(struct reg_route *r, const struct conf_route *row)
+{
+	const char *name = r->gen->conf->sip_interface[row->interface].row.name;
+	const struct conf *c = r->e->gen->conf;
+	uint32_t at = 0;
+
+	while (at < c->n_sip_interface && strcmp(c->sip_interface[at].row.name, name))
+		at++;
+	go(r, NULL, &row->address, at < c->n_sip_interface ? at : 0, "");
 }

@@ -23,7 +23,9 @@
  *   source.c     groups by the address that a request comes from
  *   inbound.c    which account a request of the serving side is for
  *   rows.c       IP2IPRouting: which row, which account
- *   route.c      a request's way: admission, destination, what comes next
+ *   route.c      a request from its arrival to its end: servers, answers
+ *   way.c        where it goes, and as which account
+ *   admit.c      whether it may
  *   leg.c        how it reads there
  *   balance.c    the order of a set's servers for it
  *   park.c       requests that wait for a registration

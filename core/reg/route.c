@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char usual_500[] = "Server Internal Error";
-
 struct reg_account *route_account(const struct reg_route *r)
 {
 	struct reg_account *a = account_at(r->e, r->account);
@@ -97,7 +95,7 @@ void reg_route_end(struct reg_route *r)
 	g_free(r);
 }
 
-static void refuse(struct reg_route *r, uint16_t code, const char *reason, uint32_t retry_after)
+void route_refuse(struct reg_route *r, uint16_t code, const char *reason, uint32_t retry_after)
 {
 	struct reg_refusal x = { .code = code, .reason = reason, .retry_after = retry_after };
 
@@ -105,7 +103,7 @@ static void refuse(struct reg_route *r, uint16_t code, const char *reason, uint3
 	r->h->refuse(r->arg, r, &x);
 }
 
-static void said(struct reg_route *r, const char *by, const char *what, uint16_t code)
+void route_said(struct reg_route *r, const char *by, const char *what, uint16_t code)
 {
 	if (code)
 		snprintf(r->policy, sizeof r->policy, "%.20s: %.10s %u", by, what, code);
@@ -113,93 +111,32 @@ static void said(struct reg_route *r, const char *by, const char *what, uint16_t
 		snprintf(r->policy, sizeof r->policy, "%.20s: %.20s", by, what);
 }
 
+/* The destination is no good: the alternative of its row gets the request, or the caller
+ * the answer. */
+static void fail(struct reg_route *r, uint16_t code, const char *reason, uint32_t retry_after)
+{
+	uint32_t row = r->row;
+
+	while (row != CONF_NONE && (row = rows_alternative(r, row)) != CONF_NONE)
+		if (way_row(r, row)) {
+			route_start(r);
+			return;
+		}
+	route_refuse(r, code, reason, retry_after);
+}
+
+/* What a server has said outlives what the gateway says of the alternatives. */
 void route_fail(struct reg_route *r, uint16_t code, const char *reason, uint32_t retry_after)
 {
-	refuse(r, code, reason, retry_after);
-}
-
-/* ---- limits ------------------------------------------------------------------------------ */
-
-enum { METER_ALL, METER_FROM, METER_TO, METER_ACCOUNT };
-
-static bool counts(struct reg_route *r, int which, struct reg_meter *m, uint32_t calls,
-		   uint32_t rate)
-{
-	uint32_t wait;
-
-	if (r->method != RG_M_INVITE || r->meter[which])
-		return true;
-	wait = limit_take(m, rg_now(r->e->timers), calls, rate);
-	if (wait) {
-		said(r, "core", calls && m->calls >= calls ? "MaxCalls" : "MaxCallRate", 0);
-		route_fail(r, 503, "Service Unavailable", wait);
-		return false;
-	}
-	r->meter[which] = m;
-	return true;
-}
-
-static bool group_counts(struct reg_route *r, int which, struct reg_group *g)
-{
-	const struct conf_ip_group *row = group_row(r->e, g);
-
-	if (!g || (which == METER_TO && g == r->from))
-		return true;
-	return counts(r, which, &g->meter, row ? row->max_calls : 0, row ? row->max_call_rate : 0);
-}
-
-static bool account_counts(struct reg_route *r)
-{
-	const struct reg_account *a = route_account(r);
-
-	return !a || counts(r, METER_ACCOUNT, limit_of(r->e, a->id), a->conf->max_calls,
-			    a->conf->max_call_rate);
+	if (r->try && r->try->code)
+		fail(r, r->try->code, r->try->reason, r->try->retry_after);
+	else
+		fail(r, code, reason, retry_after);
 }
 
 uint32_t reg_route_calls(const struct reg_engine *e)
 {
 	return e->meter.calls;
-}
-
-/* ---- admission ----------------------------------------------------------------------------- */
-
-/* 400 while not registered; stickiness and own ports make it 500.  Not for accounts
- * that do not register, nor for trunk groups. */
-static struct rg_admit preset(const struct reg_account *a)
-{
-	struct rg_admit v = { 0, NULL };
-
-	if (a->registrar || a->conf->reg == RG_REG_NO || a->conf->served == CONF_NONE)
-		return v;
-	if (a->conf->stickiness || a->conf->own_port)
-		rg_reject(&v, 500, usual_500);
-	else
-		rg_reject(&v, 400, "Bad Request");
-	return v;
-}
-
-static bool admitted(struct reg_route *r, struct reg_account *a, bool from_serving, bool other)
-{
-	const struct conf *c = r->e->gen->conf;
-	struct rg_dialog d = { .from_serving = from_serving, .method = r->method,
-			       .matched_other = other, .local_port = r->own_port };
-	struct rg_admit v = { 0, NULL };
-	const char *by = "core";
-
-	if (!from_serving)
-		v = preset(a);
-	else if (!d.local_port && r->interface < c->n_sip_interface)
-		d.local_port = c->sip_interface[r->interface].udp;
-	if (from_serving)
-		d.source = source_server(a->set, &r->source);
-	chain_admit(r->e, a, &d, &v, &by);
-	if (v.code) {
-		said(r, by, "refuse", v.code);
-		route_fail(r, v.code, v.reason, 0);
-		return false;
-	}
-	r->admitted = true;
-	return true;
 }
 
 /* ---- servers ------------------------------------------------------------------------------- */
@@ -230,7 +167,7 @@ static void fill(struct reg_route *r, struct reg_set *set)
 	chain_order(r->e, a, r->method == RG_M_SUBSCRIBE ? RG_FOR_SUBSCRIBE : RG_FOR_DIALOG, l,
 		    NULL);
 	if (a->n_mark && a->mark[a->n_mark - 1].by && a->mark[a->n_mark - 1].what == WHAT_ORDER)
-		said(r, link_policy(a, a->mark[a->n_mark - 1].by - 1u)->m.name, "order", 0);
+		route_said(r, link_policy(a, a->mark[a->n_mark - 1].by - 1u)->m.name, "order", 0);
 }
 
 /* Go to the next server that can be asked, or wait for it, or give up. */
@@ -251,116 +188,31 @@ void route_next(struct reg_route *r)
 		if (park(r, a, s))
 			return;
 	}
-	if (t->code)
-		route_fail(r, t->code, t->reason, t->retry_after);
-	else
-		route_fail(r, 500, usual_500, 0);
+	route_fail(r, 500, "Server Internal Error", 0);
 }
 
 /* Its destination is known: is there room, and a server? */
-static void start(struct reg_route *r)
+void route_start(struct reg_route *r)
 {
 	struct reg_account *a = r->to_serving ? route_account(r) : NULL;
 
 	if (a && !a->set) {
-		route_fail(r, 500, usual_500, 0);
+		route_fail(r, 500, "Server Internal Error", 0);
 		return;
 	}
-	if (a && !admitted(r, a, false, false))
+	if (a && !admit(r, a, false, false))
 		return;
-	if (!group_counts(r, METER_TO, r->to) || !account_counts(r))
+	if (!admit_group(r, METER_TO, r->to) || !admit_account(r))
 		return;
 	if (!r->try)
 		r->try = g_new0(struct reg_try, 1);
 	fill(r, route_set(r));
-	if (r->try->list.n)
+	if (!r->to)
+		leg_go_address(r, route_row(r));
+	else if (r->try->list.n)
 		route_next(r);
 	else
 		route_fail(r, 503, "Service Unavailable", 0);
-}
-
-/* ---- destinations -------------------------------------------------------------------------- */
-
-static void rule(struct reg_route *r, const char *text)
-{
-	g_strlcpy(r->rule, text, sizeof r->rule);
-}
-
-/* Which of the pair's accounts, by who calls; serving NULL: of any pair. */
-static struct reg_account *caller_account(struct reg_route *r, const struct reg_group *serving)
-{
-	const char *user[] = { r->asserted, r->preferred, r->from_user };
-	struct reg_account *a = NULL;
-
-	for (size_t i = 0; i < G_N_ELEMENTS(user) && !a; i++)
-		a = index_user(r->e, r->from, serving, user[i]);
-	return a ? a : index_first(r->e, r->from, serving);
-}
-
-static void outbound(struct reg_route *r)
-{
-	struct reg_account *a = r->forced ? route_account(r) : caller_account(r, NULL);
-	const struct conf *c = r->e->gen->conf;
-
-	rule(r, "pair");
-	route_set_account(r, a);
-	if (a) {
-		r->to_serving = true;
-		r->to = a->serving;
-	} else if (r->from->trunk && r->from->row != CONF_NONE &&
-		   c->trunk_group[r->from->row].serving != CONF_NONE) {
-		r->to = group_named(r->e, c->ip_group[c->trunk_group[r->from->row].serving].row.name);
-	}
-	if (r->to)
-		start(r);
-	else
-		route_fail(r, 404, "Not Found", 0);
-}
-
-static void to_served(struct reg_route *r, const struct reg_account *a)
-{
-	r->to = a->served;
-	if (!r->to || r->to == r->from)
-		route_fail(r, 404, "Not Found", 0);
-	else
-		start(r);
-}
-
-/* Both sides may be one group: then only what surely names an account is for it. */
-static void find_way(struct reg_route *r)
-{
-	struct reg_account *a = NULL, *named = route_account(r);
-	bool other = false, serves = r->from->pairs->len > 0;
-	enum inbound found = INBOUND_NOBODY;
-	const char *by = "";
-
-	route_set_account(r, NULL);
-	if (r->forced)
-		route_set_account(r, named);
-	if (r->forced && r->to_serving) {
-		outbound(r);
-		return;
-	}
-	if (r->forced) {
-		a = named;
-		found = INBOUND_SURE;
-	} else if (r->own_port || r->from->n_serving) {
-		found = inbound_find(r, named, &a, &by, &other);
-	}
-	if (found == INBOUND_WEAK && serves)
-		found = INBOUND_NOBODY;
-	rule(r, by);
-	if (found == INBOUND_REFUSED) {
-		route_fail(r, 404, "Not Found", 0);
-		return;
-	}
-	if (found == INBOUND_NOBODY) {
-		outbound(r);
-		return;
-	}
-	route_set_account(r, a);
-	if (admitted(r, a, true, other))
-		to_served(r, a);
 }
 
 void reg_route_begin(struct reg_route *r)
@@ -368,12 +220,12 @@ void reg_route_begin(struct reg_route *r)
 	const struct conf_gateway *g = &r->e->gen->conf->gateway;
 
 	if (!r->from) {
-		refuse(r, g->unknown_source_response, NULL, 0);
+		route_refuse(r, g->unknown_source_response, NULL, 0);
 		return;
 	}
-	if (counts(r, METER_ALL, &r->e->meter, g->max_calls, g->max_call_rate) &&
-	    group_counts(r, METER_FROM, r->from))
-		find_way(r);
+	if (admit_counts(r, METER_ALL, &r->e->meter, g->max_calls, g->max_call_rate) &&
+	    admit_group(r, METER_FROM, r->from))
+		way_find(r);
 }
 
 /* ---- answers ------------------------------------------------------------------------------- */
@@ -414,7 +266,7 @@ void reg_route_answered(struct reg_route *r, uint16_t code, const char *reason,
 
 	if (!t)
 		return;
-	verdict = judge(r, code);
+	verdict = r->to ? judge(r, code) : RG_STOP;
 	if (code >= 200 && code < 300) {
 		stop_trying(r);
 		return;
@@ -429,7 +281,10 @@ void reg_route_answered(struct reg_route *r, uint16_t code, const char *reason,
 			return;
 		}
 	}
-	route_fail(r, t->code, t->reason, retry_after);
+	if (!code || rows_reason(r, code))
+		route_fail(r, t->code, t->reason, retry_after);
+	else
+		route_refuse(r, t->code, t->reason, retry_after);
 }
 
 void reg_route_info(const struct reg_route *r, struct reg_route_info *x)
