@@ -1,0 +1,453 @@
+/* The request that makes a dialog, or stands alone: from server to server, as the route
+ * says. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/random.h"
+#include "relay/call.h"
+#include "sip/memo.h"
+
+/* ---- how it reads on the callee's leg ------------------------------------------------------- */
+
+/* The Request-URI without our own Contact token. */
+static struct span without_token(struct span uri, struct frame *f)
+{
+	struct span v = span_param(uri, "rg");
+	const char *from = f->out.p, *semi = v.p, *end = v.p + v.n;
+
+	if (!v.p)
+		return uri;
+	while (semi > uri.p && *semi != ';')
+		semi--;
+	out_mem(&f->out, uri.p, (size_t)(semi - uri.p));
+	out_mem(&f->out, end, (size_t)(uri.p + uri.n - end));
+	return frame_cut(f, from);
+}
+
+static struct span frame_identity(struct frame *f, struct span value, const char *user,
+				  const char *host)
+{
+	const char *from = f->out.p;
+	struct sip_name_addr na;
+
+	if (!sip_name_addr_parse(value, &na))
+		return value;
+	out_identity(&f->out, &na, user, host);
+	return frame_cut(f, from);
+}
+
+static void frame_uri(struct frame *f, const struct sip_head *h, const struct reg_leg *l)
+{
+	struct sip_name_addr na = { .uri = without_token(h->uri, f) };
+	struct span whole;
+	const char *from = f->out.p;
+
+	f->o.uri = na.uri;
+	if (!*l->request_user && !*l->request_host)
+		return;
+	out_identity(&f->out, &na, l->request_user, l->request_host);
+	whole = frame_cut(f, from);
+	if (sip_name_addr_parse(whole, &na))
+		f->o.uri = na.uri;
+}
+
+static void frame_tagged(struct frame *f, const struct call *c, struct span *value)
+{
+	const char *from = f->out.p;
+
+	relay_tag(c, CALLEE, c->attempt, f->tag);
+	out_span(&f->out, *value);
+	out_lit(&f->out, ";tag=");
+	out_mem(&f->out, f->tag, sizeof f->tag);
+	*value = frame_cut(f, from);
+}
+
+static struct span frame_new_id(struct frame *f)
+{
+	const char *from = f->out.p;
+	uint8_t id[16];
+
+	rg_random(id, sizeof id);
+	out_hex(&f->out, id, sizeof id);
+	return frame_cut(f, from);
+}
+
+static struct span frame_contact_uri(struct frame *f, const struct reg_leg *l,
+				     const struct sip_hop *hop, struct span from_value)
+{
+	const struct sip_memo *m = l->dialogue ? l->dialogue->memo : NULL;
+	const char *from = f->out.p, *a = l->contact_address;
+	struct sip_name_addr na;
+	struct sip_uri u;
+
+	out_lit(&f->out, "sip:");
+	if (*l->contact_user) {
+		out_user(&f->out, l->contact_user);
+		out_lit(&f->out, "@");
+	} else if (sip_name_addr_parse(from_value, &na) && sip_uri_parse(na.uri, &u) &&
+		   u.user.n && u.host.n) {
+		out_span(&f->out, u.user);
+		out_lit(&f->out, "@");
+	}
+	if (!strcmp(a, "received") && m && m->seen.family)
+		out_address(&f->out, &m->seen);
+	else if (!*a || !strcmp(a, "received") || !strcmp(a, "local"))
+		out_address(&f->out, &hop->local);
+	else
+		out_str(&f->out, a);
+	if (hop->local.transport != RG_UDP) {
+		out_lit(&f->out, ";transport=");
+		out_str(&f->out, rg_transport_name(hop->local.transport));
+	}
+	if (*l->contact_params && *l->contact_params != ';')
+		out_lit(&f->out, ";");
+	out_str(&f->out, l->contact_params);
+	return frame_cut(f, from);
+}
+
+static void frame_routes(struct frame *f, const struct reg_leg *l)
+{
+	const char *service = l->service_route && l->dialogue ?
+				      sip_stack_service_route(l->dialogue) : NULL;
+	const char *from = f->out.p;
+
+	if (l->initial_route) {
+		out_lit(&f->out, "<sip:");
+		if (*l->tls_name)
+			out_str(&f->out, l->tls_name);
+		else
+			out_address(&f->out, &l->server);
+		out_lit(&f->out, ";lr;transport=");
+		out_str(&f->out, rg_transport_name(l->server.transport));
+		out_lit(&f->out, ">");
+		if (service)
+			out_lit(&f->out, ", ");
+	}
+	if (service)
+		out_str(&f->out, service);
+	if (f->out.p > from)
+		f->o.routes = frame_cut(f, from);
+}
+
+static struct span frame_name_addr(struct frame *f, const char *uri)
+{
+	const char *from = f->out.p;
+
+	if (!*uri)
+		return (struct span){ NULL, 0 };
+	if (!strchr(uri, '<'))
+		out_lit(&f->out, "<");
+	out_str(&f->out, uri);
+	if (!strchr(uri, '<'))
+		out_lit(&f->out, ">");
+	return frame_cut(f, from);
+}
+
+/* RFC 7989: who does not know of it gets one all the same, so that both legs can be found
+ * together. */
+static void frame_session_id(struct frame *f, const struct call *c, const struct sip_head *h)
+{
+	if (h->first[H_SESSION_ID])
+		return;
+	out_lit(&f->out, "Session-ID: ");
+	out_mem(&f->out, c->session_id, sizeof c->session_id);
+	out_lit(&f->out, ";remote=00000000000000000000000000000000\r\n");
+}
+
+/* What its registrations have learnt: the challenge need not be waited for. */
+static void frame_kept_credentials(struct frame *f, const struct reg_leg *l,
+				   const struct sip_head *h)
+{
+	const struct sip_memo *m = l->dialogue ? l->dialogue->memo : NULL;
+	struct leg known = { .username = l->username, .password = "" };
+	size_t n = 0;
+
+	if (!l->keep_nonce || !m || !rg_addr_equal(&m->server, &l->server))
+		return;
+	if (m->www)
+		known.digest[n++] = m->www;
+	if (m->proxy)
+		known.digest[n++] = m->proxy;
+	frame_authorize(f, &known, h->method,
+			(struct span){ h->base + h->header_len, h->len - h->header_len });
+}
+
+static void frame_request(struct frame *f, struct call *c, const struct sip_head *h,
+			  const struct reg_leg *l, const struct sip_hop *hop)
+{
+	struct leg *leg = &c->leg[CALLEE];
+	struct span self, contact;
+	const char *from;
+
+	frame_begin(f);
+	frame_uri(f, h, l);
+	f->o.max_forwards = h->max_forwards == 255 ? 70 : (uint8_t)(h->max_forwards - 1);
+	frame_routes(f, l);
+	f->o.from = self = frame_identity(f, sip_value(h, H_FROM), l->from_user, l->from_host);
+	frame_tagged(f, c, &f->o.from);
+	f->o.to = frame_identity(f, sip_value(h, H_TO), "", l->to_host);
+	f->o.call_id = frame_new_id(f);
+	f->o.cseq = leg->cseq = 1;
+	contact = frame_contact_uri(f, l, hop, self);
+	relay_unknow(c, CALLEE);
+	leg_set(leg, f->o.call_id, self, contact);
+	relay_know(c, CALLEE);
+	f->o.contact = leg_write_contact(leg, h, &f->out);
+	f->o.asserted = frame_name_addr(f, l->asserted);
+	f->o.preferred = frame_name_addr(f, l->preferred);
+	from = f->out.p;
+	relay_replaces(c->relay, sip_value(h, H_REPLACES), &f->out);
+	if (f->out.p > from)
+		f->o.replaces = frame_cut(f, from);
+	from = f->out.p;
+	out_str(&f->out, l->headers);
+	frame_session_id(f, c, h);
+	f->o.headers = frame_cut(f, from);
+	f->o.keep_authorization = c->keep_authorization && !leg_has_credentials(leg);
+	frame_kept_credentials(f, l, h);
+}
+
+/* ---- go and refuse ----------------------------------------------------------------------------- */
+
+static void begin_leg(struct call *c, const struct reg_leg *l, const struct sip_hop *hop)
+{
+	struct leg *leg = &c->leg[CALLEE], *caller = &c->leg[CALLER];
+
+	credentials_free(leg);
+	leg->username = l->username;
+	leg->password = l->password;
+	leg->hop = *hop;
+	caller->username = l->caller_username;
+	caller->password = l->caller_password;
+	leg_set_contact_user(caller, l->caller_user);
+	c->follow_redirect = l->follow_redirect;
+	c->media = l->media;
+	c->attempt++;
+	for (struct pair *p = c->pair; p; p = p->next)
+		p->ended = true; /* forks of the server asked before */
+}
+
+static int attempt(struct exchange *x, const struct reg_leg *l)
+{
+	struct call *c = x->call;
+	struct sip_head h;
+	struct sip_hop hop;
+	struct frame f;
+	const char *why;
+	int err = sip_transport_hop(c->relay->parts->transport, l->interface, l->local_port,
+				    &l->server, l->tls_name, true, &hop);
+
+	if (err)
+		return err;
+	if (sip_precheck(&h, x->request->data, x->request->len, &why) != SIP_FINE)
+		return EINVAL;
+	begin_leg(c, l, &hop);
+	x->budget_ms = l->budget_ms;
+	x->most = l->retransmissions;
+	x->challenges = x->redirects = 0;
+	x->moved = x->fallen = false;
+	frame_request(&f, c, &h, l, &hop);
+	if (x->method == M_INVITE && f.o.headers.n) {
+		const char *a = memmem(f.o.headers.p, f.o.headers.n, "Authorization: Digest", 21);
+
+		g_free(x->credentials);
+		x->credentials = a ? g_strndup(a, (size_t)(f.o.headers.p + f.o.headers.n - a)) :
+				     NULL;
+	}
+	err = exchange_build(x, &h, NULL, &hop, &f);
+	if (!err)
+		media_pass(x, MEDIA_REQUEST, &x->from, &h);
+	return err;
+}
+
+static void failed_soon(void *arg)
+{
+	attempt_failed(arg, NULL);
+}
+
+/* Told from a timer, so that a long list of servers nobody can reach is no recursion. */
+static void fail_soon(struct exchange *x)
+{
+	rg_timer_set(call_timers(x->call), &x->timer, call_now(x->call), failed_soon, x);
+}
+
+void attempt_forward(struct exchange *x, struct span body)
+{
+	x->call->state = MAX(x->call->state, RELAY_TRYING);
+	if (x->built && exchange_put(x, body))
+		fail_soon(x);
+}
+
+static void go(void *arg, struct reg_route *r, const struct reg_leg *l)
+{
+	struct call *c = arg;
+	struct exchange *x = c->initial;
+
+	(void)r;
+	if (!x || x->over || x->answered || x->cancelled)
+		return;
+	sip_buf_unref(x->answer);
+	x->answer = NULL;
+	x->heard = NULL;
+	if (attempt(x, l))
+		fail_soon(x);
+}
+
+/* The answer that made the route give up says more than its code. */
+static bool pass_on(struct exchange *x, uint16_t code)
+{
+	struct sip_head h;
+	const char *why;
+
+	if (x->heard && x->heard->code == code) {
+		exchange_back(x, x->heard, (struct span){ NULL, 0 });
+		return true;
+	}
+	if (!x->answer || sip_precheck(&h, x->answer->data, x->answer->len, &why) != SIP_FINE ||
+	    h.code != code)
+		return false;
+	exchange_back(x, &h, (struct span){ NULL, 0 });
+	return true;
+}
+
+void attempt_refuse(struct exchange *x, uint16_t code, const char *reason, const char *headers)
+{
+	const char *words = reason ? reason : sip_reason(code);
+
+	exchange_reply(x, code, reason, headers);
+	call_decided(x->call, code, (struct span){ words, strlen(words) });
+	exchange_over(x);
+	call_check(x->call);
+}
+
+void attempt_give_up(struct exchange *x, uint16_t code)
+{
+	if (x->method == M_INVITE)
+		invite_end(x, code, BY_GATEWAY);
+	else
+		attempt_refuse(x, code, NULL, NULL);
+}
+
+static void refuse(void *arg, struct reg_route *r, const struct reg_refusal *f)
+{
+	struct call *c = arg;
+	struct exchange *x = c->initial;
+	char retry[40];
+	struct out o = { retry, retry + sizeof retry - 1, false };
+
+	(void)r;
+	if (!x || x->over || x->answered || x->cancelled)
+		return;
+	if (f->code && pass_on(x, f->code)) {
+		const char *words = sip_reason(f->code);
+
+		call_decided(c, f->code, x->heard ? x->heard->reason :
+					 (struct span){ words, strlen(words) });
+		exchange_over(x);
+		call_check(c);
+		return;
+	}
+	if (!f->code) {
+		call_decided(c, 0, (struct span){ "", 0 });
+		exchange_over(x);
+		call_check(c);
+		return;
+	}
+	if (f->retry_after) {
+		out_lit(&o, "Retry-After: ");
+		out_number(&o, f->retry_after);
+		out_lit(&o, "\r\n");
+	}
+	*o.p = '\0';
+	attempt_refuse(x, f->code, f->reason, *retry ? retry : NULL);
+}
+
+const struct reg_route_h attempt_h = { go, refuse };
+
+/* ---- how it ended -------------------------------------------------------------------------------- */
+
+static uint32_t retry_after(const struct sip_head *h)
+{
+	struct span v = h ? sip_value(h, H_RETRY_AFTER) : (struct span){ NULL, 0 };
+	uint32_t s;
+
+	return v.p && span_number(v, 86400 * 7, &s) ? s : 0;
+}
+
+static void keep_answer(struct exchange *x, const struct sip_head *h)
+{
+	x->answer = sip_buf_new(x->call->relay->parts->pool, h->len);
+	if (!x->answer)
+		return;
+	memcpy(x->answer->data, h->base, h->len);
+	x->answer->len = h->len;
+}
+
+void attempt_failed(struct exchange *x, const struct sip_head *h)
+{
+	struct call *c = x->call;
+	char reason[128] = "";
+	uint8_t attempt = c->attempt;
+
+	if (x->over || x->answered)
+		return;
+	if (x->cancelled) {
+		exchange_over(x);
+		call_check(c);
+		return;
+	}
+	rg_timer_stop(call_timers(c), &x->timer);
+	media_forget(c, x);
+	for (struct pair *p = c->pair; p; p = p->next)
+		p->ended = true;
+	if (h)
+		memcpy(reason, h->reason.p, MIN(h->reason.n, sizeof reason - 1));
+	x->heard = h;
+	reg_route_answered(c->route, h ? h->code : 0, reason, retry_after(h));
+	if (x->heard && !x->over && c->attempt == attempt)
+		keep_answer(x, h);
+	x->heard = NULL;
+}
+
+void attempt_accepted(struct exchange *x, const struct sip_hop *from, const struct sip_head *h)
+{
+	struct call *c = x->call;
+
+	(void)from;
+	reg_route_answered(c->route, h->code, "", 0);
+	if (x->method == M_SUBSCRIBE || x->method == M_REFER) {
+		x->pair = pair_by_remote_tag(c, sip_tag(sip_value(h, H_TO)));
+		if (!x->pair)
+			x->pair = pair_new(c, h);
+	}
+	media_pass(x, MEDIA_ANSWER, from, h);
+}
+
+/* The same server, another target: its user is whom the server says. */
+bool attempt_redirected(struct exchange *x, struct sip_client *c, const struct sip_head *h)
+{
+	struct span rest = sip_value(h, H_CONTACT), value, old;
+	const struct sip_buf *sent = sip_client_sent(c);
+	struct sip_name_addr na, to = { .display = { NULL, 0 } };
+	struct sip_head request;
+	char user[256], text[SIP_START_MOST];
+	struct out o = { text, text + sizeof text, false };
+	struct sip_uri u;
+	const char *why;
+
+	if (!x->call->follow_redirect || h->code > 399 || h->code == 380 || x->cancelled ||
+	    x->redirects == REDIRECTS_MOST || !sent || !rest.p || !span_value(&rest, &value) ||
+	    !sip_name_addr_parse(value, &na) || !sip_uri_parse(na.uri, &u) ||
+	    !sip_uri_user(&u, user, sizeof user) || !*user ||
+	    sip_precheck(&request, sent->data, sent->len, &why) != SIP_FINE)
+		return false;
+	to.uri = old = request.uri;
+	out_identity(&o, &to, user, "");
+	if (o.full || !sip_name_addr_parse((struct span){ text, (size_t)(o.p - text) }, &to) ||
+	    span_equal(to.uri, old))
+		return false;
+	x->redirects++;
+	x->challenges = 0;
+	exchange_again(x, c, to.uri);
+	return true;
+}

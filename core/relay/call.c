@@ -1,0 +1,259 @@
+/* The life of a call, and what is told of it. */
+#include <string.h>
+
+#include "base/random.h"
+#include "relay/call.h"
+
+static int64_t unix_ms(void)
+{
+	return g_get_real_time() / 1000;
+}
+
+static void take_session_id(struct call *c, const struct sip_head *h)
+{
+	struct span v = sip_value(h, H_SESSION_ID);
+	uint8_t id[16];
+	struct out o = { c->session_id, c->session_id + sizeof c->session_id, false };
+
+	if (v.n >= sizeof c->session_id) {
+		memcpy(c->session_id, v.p, sizeof c->session_id);
+		if (strspn(c->session_id, "0123456789abcdefABCDEF") >= sizeof c->session_id)
+			return;
+	}
+	rg_random(id, sizeof id);
+	out_hex(&o, id, sizeof id);
+}
+
+struct call *call_new(struct relay *r, const struct sip_hop *hop, const struct sip_head *h)
+{
+	struct call *c = g_new0(struct call, 1);
+	enum method m = relay_method(h->method);
+
+	c->relay = r;
+	c->item_last = &c->item;
+	if (!relay_add(r, c)) {
+		g_free(c);
+		return NULL;
+	}
+	memcpy(c->method, h->method.p, MIN(h->method.n, sizeof c->method - 1));
+	c->began_at = unix_ms();
+	c->invite = m == M_INVITE;
+	take_session_id(c, h);
+	leg_of_caller(c, hop, h);
+	relay_know(c, CALLER);
+	c->who = g_strndup(sip_value(h, H_FROM).p, sip_value(h, H_FROM).n);
+	c->target = g_strndup(h->uri.p, h->uri.n);
+	c->initial = exchange_new(c, NULL, CALLER, m, hop, h);
+	if (c->initial) {
+		r->calls += c->invite;
+		return c;
+	}
+	call_free(c);
+	return NULL;
+}
+
+void call_decided(struct call *c, uint16_t code, struct span reason)
+{
+	if (c->decided)
+		return;
+	c->decided = true;
+	c->code = code;
+	if (code < 200 || code >= 300) {
+		memcpy(c->reason, reason.p, MIN(reason.n, sizeof c->reason - 1));
+		if (!c->ended_by)
+			c->ended_by = c->state == RELAY_WAITING ? BY_GATEWAY : BY_CALLEE;
+		return;
+	}
+	c->answered_at = unix_ms();
+	c->state = RELAY_ANSWERED;
+}
+
+static void call_over(struct call *c)
+{
+	struct relay_call_info info;
+
+	if (c->over)
+		return;
+	c->state = RELAY_ENDING;
+	c->ended_at = unix_ms();
+	if (!c->ended_by)
+		c->ended_by = BY_CALLEE;
+	if (c->relay->env.ended) {
+		call_info(c, &info);
+		c->relay->env.ended(c->relay->env.arg, &info);
+	}
+	c->over = true;
+	c->relay->calls -= c->invite;
+	media_forget(c, NULL);
+	media_remove(c);
+	rg_timer_stop(call_timers(c), &c->timer);
+	relay_reap(c);
+}
+
+static bool alive(const struct pair *p)
+{
+	return (p->confirmed && !p->ended) || p->lease;
+}
+
+void call_check(struct call *c)
+{
+	if (c->over || !c->decided)
+		return;
+	for (const struct pair *p = c->pair; p; p = p->next)
+		if (alive(p))
+			return;
+	call_over(c);
+}
+
+/* ---- the reaper's ---------------------------------------------------------------------------------- */
+
+static bool in_use(const struct call *c, const struct pair *p)
+{
+	for (const struct exchange *x = c->exchange; x; x = x->next)
+		if (x->pair == p)
+			return true;
+	return false;
+}
+
+/* Early dialogs that came to nothing, once their INVITE is settled. */
+static void drop_pairs(struct call *c)
+{
+	for (struct pair **at = &c->pair, *p; (p = *at);) {
+		if (alive(p) || in_use(c, p)) {
+			at = &p->next;
+			continue;
+		}
+		*at = p->next;
+		pair_free(p);
+	}
+}
+
+/* What the route lent is given back. */
+static void end_route(struct call *c)
+{
+	for (int s = 0; s < 2; s++) {
+		credentials_free(&c->leg[s]);
+		c->leg[s].username = c->leg[s].password = NULL;
+	}
+	if (c->route)
+		reg_route_end(c->route);
+	c->route = NULL;
+}
+
+bool call_reaped(struct call *c)
+{
+	bool busy = false;
+
+	for (struct exchange *x = c->exchange, *next; x; x = next) {
+		next = x->next;
+		if (!x->over)
+			busy = true;
+		else if (!x->clients)
+			exchange_release(x);
+	}
+	if (!c->initial || c->initial->over)
+		drop_pairs(c);
+	if (!c->over || busy)
+		return false;
+	end_route(c);
+	if (c->exchange)
+		return false;
+	call_free(c);
+	return true;
+}
+
+void call_free(struct call *c)
+{
+	media_forget(c, NULL);
+	rg_timer_stop(call_timers(c), &c->timer);
+	while (c->exchange) {
+		sip_server_leave(c->exchange->server);
+		sip_client_leave(c->exchange->client);
+		exchange_release(c->exchange);
+	}
+	for (struct pair *p = c->pair, *next; p; p = next) {
+		next = p->next;
+		pair_free(p);
+	}
+	end_route(c);
+	relay_unknow(c, CALLER);
+	relay_unknow(c, CALLEE);
+	relay_remove(c->relay, c);
+	leg_clear(&c->leg[CALLER]);
+	leg_clear(&c->leg[CALLEE]);
+	g_free(c->who);
+	g_free(c->target);
+	g_free(c);
+}
+
+void call_hang_up(struct call *c)
+{
+	c->ended_by = BY_GATEWAY;
+	if (c->initial && !c->initial->answered && !c->initial->over) {
+		attempt_give_up(c->initial, 503);
+		return;
+	}
+	for (struct pair *p = c->pair; p; p = p->next) {
+		p->lease = 0;
+		if (p->confirmed && !p->ended)
+			session_hang_up(p, "hung up by the operator");
+	}
+	call_check(c);
+}
+
+/* ---- the outside's view ------------------------------------------------------------------------------ */
+
+/* The URI of a From or To value, without parameters. */
+static const char *plain_uri(struct span value, char *buf, size_t size)
+{
+	struct sip_name_addr na;
+	struct sip_uri u;
+
+	*buf = '\0';
+	if (!sip_name_addr_parse(value, &na))
+		return buf;
+	if (sip_uri_parse(na.uri, &u) && u.params.n)
+		na.uri.n = (size_t)(u.params.p - na.uri.p);
+	if (na.uri.n < size) {
+		memcpy(buf, na.uri.p, na.uri.n);
+		buf[na.uri.n] = '\0';
+	}
+	return buf;
+}
+
+static const char *text_of(struct span s, char *buf, size_t size)
+{
+	size_t n = MIN(s.n, size - 1);
+
+	if (n)
+		memcpy(buf, s.p, n);
+	buf[n] = '\0';
+	return buf;
+}
+
+void call_info(struct call *c, struct relay_call_info *i)
+{
+	static const char *const enders[] = { "", "caller", "callee", "gateway" };
+	static const struct reg_route_info none = { .account = "", .from_group = "",
+						    .to_group = "", .rule = "", .policy = "" };
+	struct relay *r = c->relay;
+	enum { SIZE = sizeof r->scratch[0] };
+
+	*i = (struct relay_call_info){
+		.id = c->id, .state = c->state, .method = c->method,
+		.caller = c->leg[CALLER].hop.peer, .callee = c->leg[CALLEE].hop.peer,
+		.began_at = c->began_at, .answered_at = c->answered_at, .ended_at = c->ended_at,
+		.code = c->code, .reason = c->reason, .ended_by = enders[c->ended_by],
+		.media = c->media, .anchored = c->anchored,
+	};
+	i->from = plain_uri((struct span){ c->who, strlen(c->who) }, r->scratch[0], SIZE);
+	i->to = plain_uri(leg_self(&c->leg[CALLER]), r->scratch[1], SIZE);
+	i->call_id[0] = text_of(leg_id(&c->leg[CALLER]), r->scratch[2], SIZE);
+	i->call_id[1] = text_of(leg_id(&c->leg[CALLEE]), r->scratch[3], SIZE);
+	i->session_id = text_of((struct span){ c->session_id, sizeof c->session_id },
+				r->scratch[4], SIZE);
+	if (c->route)
+		reg_route_info(c->route, &i->route);
+	else
+		i->route = none;
+}

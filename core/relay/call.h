@@ -1,0 +1,401 @@
+/*
+ * call.h -- a call as the files of the relay see it.
+ *
+ *   relay.c        the table of calls, dispatch of what comes in, the outside's view
+ *   arrival.c      a request without a To tag: who may, and from where
+ *   call.c         life and end of a call
+ *   leg.c          what all dialogs with one side share: Call-ID, identity, Contact
+ *   dialog.c       pairs of dialogs: tags, targets, route sets, next hops
+ *   attempt.c      the dialog-making request, from server to server
+ *   exchange.c     a request from one side to the other, and its answers
+ *   send.c         how it gets on its way
+ *   invite.c       what INVITE has more: 1xx, 2xx until its ACK, timer C, CANCEL
+ *   session.c      pairs as sessions and subscriptions: how long, and their end by us
+ *   credentials.c  challenges on a leg
+ *   media.c        session descriptions that wait to be rewritten
+ *
+ * A call has two legs and, for each fork of the callee that said something, a pair of
+ * dialogs.  Every request that is under way is an exchange.  Nothing is freed from inside:
+ * what is over is marked, and the reaper takes it at the end of the turn.
+ */
+#ifndef RG_RELAY_CALL_H
+#define RG_RELAY_CALL_H
+
+#include <glib.h>
+
+#include "relay/relay.h"
+#include "sip/authenticate.h"
+#include "sip/digest.h"
+#include "sip/message.h"
+#include "sip/transaction.h"
+#include "sip/translate.h"
+
+enum side { CALLER, CALLEE };
+#define OTHER_SIDE(s) ((s) == CALLER ? CALLEE : CALLER)
+
+enum method {
+	M_OTHER, M_INVITE, M_ACK, M_BYE, M_PRACK, M_UPDATE, M_SUBSCRIBE, M_NOTIFY, M_REFER,
+	M_CANCEL, M_REGISTER, M_INFO, M_OPTIONS
+};
+
+enum {
+	RELAY_TAG = 27,		/* characters of a tag of ours */
+	RELAY_CALLS_MOST = 1 << 20,
+	FORKS_MOST = 32,	/* pairs of a call, all its attempts counted */
+	EXCHANGES_MOST = 64,	/* of one call at a time */
+	CHALLENGES_MOST = 2,	/* answered, of one attempt */
+	REDIRECTS_MOST = 5,
+	REALMS_MOST = 3,	/* challenges remembered of a leg */
+	DATAGRAM_MOST = 1300,	/* RFC 3261 18.1.1 */
+	TIMER_C_MS = 181 * 1000,
+	/* No 408 may be told for it (RFC 4320 4.2), but a BYE must be answered in time. */
+	IN_DIALOG_MS = SIP_64T1_MS - 2000,
+	RETRY_AFTER_S = 10,
+};
+
+enum ender { BY_NOBODY, BY_CALLER, BY_CALLEE, BY_GATEWAY };
+
+struct call;
+struct pair;
+struct exchange;
+
+/* What all dialogs with one side share.  The strings stand in text one after the other. */
+struct leg {
+	char *text; /* NULL: not yet */
+	uint16_t id_len, self_len, contact_len; /* Call-ID; our From or To value without a
+						 * tag; URI of our Contact */
+	struct sip_hop hop; /* where the dialog-making message came from or went to */
+	uint32_t cseq;	    /* last of ours outside of pairs: of the dialog-making request */
+	const char *username, *password; /* of the route; "": challenges are passed on */
+	struct digest *digest[REALMS_MOST];
+};
+
+/* One side of a pair, as we stand in it.  Strings in text: the other end's From or To value
+ * with its tag, its target, the route set. */
+struct dialog {
+	char *text;
+	uint16_t remote_len, target_len, routes_len;
+	bool looking; /* up the next hop's name */
+	uint32_t local_cseq, remote_cseq;
+	struct rg_addr next; /* family 0: not known */
+};
+
+struct pair {
+	struct pair *next;
+	struct call *call;
+	uint8_t number;	/* in our tag towards the caller, from 1 */
+	uint8_t attempt; /* of the callee's leg it belongs to */
+	bool confirmed;	/* a session: by 2xx to INVITE */
+	bool ended;	/* no session any more, or there will be none */
+	bool caller_refreshes;
+	rg_ms lease;	/* of a subscription; 0: none */
+	rg_ms session;	/* Session-Expires; RG_NEVER: none */
+	struct dialog dialog[2];
+};
+
+struct exchange {
+	struct exchange *next, *prev;
+	struct call *call;
+	struct pair *pair;	   /* NULL: the request that makes dialogs */
+	struct sip_server *server; /* NULL: the request is ours, or is answered */
+	struct sip_client *client; /* the present one */
+	struct sip_buf *request;   /* as it came; NULL: ours, or not needed any more */
+	struct sip_buf *built;	   /* to be sent by client, waits for its session description */
+	struct sip_buf *answer;	   /* a 2xx that is repeated until its ACK; before that, the
+				    * final answer that a late decision may pass on */
+	struct sip_buf *ack;	   /* sent, kept for repetitions of the 2xx; or received, while
+				    * ack_waits */
+	char *credentials;	   /* of an INVITE: for its ACK, too */
+	struct sip_hop from, to;   /* the request's way */
+	struct rg_timer timer;
+	rg_ms give_up;
+	uint32_t cseq_in, cseq_out, interval, budget_ms;
+	uint32_t killed;	   /* To tags of 2xx that were ended, as a Bloom filter */
+	uint8_t most;		   /* repetitions */
+	uint8_t side;		   /* enum side that sent it */
+	uint8_t method;		   /* enum method */
+	uint8_t clients;	   /* that may still call us */
+	uint8_t challenges, redirects;
+	bool answered;	/* a final answer went back */
+	bool accepted;	/* 2xx came: INVITE waits for its ACK, or is acknowledged */
+	bool cancelled; /* nobody waits for it any more */
+	const struct sip_head *heard; /* during reg_route_answered(): what came */
+	bool offered;	/* it had an SDP offer */
+	bool answered_sdp; /* offerless: the offer in a 1xx has been answered */
+	bool moved;	/* to TCP for its length; udp is where it would have gone */
+	bool fallen;	/* back to the connection the dialog came over */
+	bool acknowledged; /* the ACK of its 2xx came */
+	bool waits, ack_waits; /* for the address of the next hop */
+	bool over;	/* the reaper may have it once clients is 0 */
+};
+
+struct call {
+	struct relay *relay;
+	struct reg_route *route;
+	struct call *reap; /* list */
+	struct leg leg[2];
+	struct pair *pair;
+	struct exchange *exchange, *initial;
+	struct media_item *item, **item_last; /* in their order; see media.c */
+	struct rg_timer timer; /* sessions and leases */
+	uint64_t id, key;
+	uint32_t slot;
+	uint16_t exchanges;
+	uint8_t pairs, attempt;
+	uint8_t state;	/* enum relay_state */
+	uint8_t media;	/* enum reg_media */
+	uint8_t ended_by; /* enum ender */
+	bool over, reaping, follow_redirect, anchored;
+	bool invite, decided; /* decided: the caller has its final answer */
+	bool keep_authorization;
+	uint16_t code;
+	int64_t began_at, answered_at, ended_at; /* Unix time, ms */
+	char session_id[32];
+	char method[16];
+	char *who, *target; /* From and Request-URI as the caller wrote them */
+	char reason[40];
+};
+
+struct source_log;
+
+struct relay {
+	struct relay_env env;
+	const struct sip_parts *parts;
+	struct call **slot;	/* NULL: free */
+	uint32_t slots, slots_size, first_free;
+	GArray *free_slots;	/* of uint32_t */
+	GArray *order;		/* of struct row, by id */
+	uint32_t holes;		/* in order */
+	GHashTable *by_id;	/* struct leg, by Call-ID */
+	struct sip_authenticator *authenticator;
+	struct relay_media media;
+	struct call *reap;
+	struct rg_timer reaper;
+	struct source_log *sources;
+	rg_ms media_warned;
+	uint64_t last_id;
+	uint32_t calls;		/* of INVITE, not over */
+	size_t bytes;
+	bool draining;
+	char scratch[5][512];	/* of relay_call_info */
+};
+
+static inline struct rg_timers *call_timers(const struct call *c)
+{
+	return c->relay->parts->timers;
+}
+
+static inline rg_ms call_now(const struct call *c)
+{
+	return rg_now(c->relay->parts->timers);
+}
+
+/* ---- relay.c ---- */
+
+/* Give it a slot; false: there is none. */
+bool relay_add(struct relay *, struct call *);
+void relay_remove(struct relay *, struct call *);
+/* Enter or take out the Call-ID of a leg. */
+void relay_know(struct call *, enum side);
+void relay_unknow(struct call *, enum side);
+struct call *relay_by_call_id(struct relay *, struct span call_id);
+/* The reaper shall look at it. */
+void relay_reap(struct call *);
+/* The value of Replaces as the other leg of the call it names has it; nothing: it names none
+ * of ours, or what the receiver knows itself. */
+void relay_replaces(struct relay *, struct span value, struct out *);
+void relay_tag(const struct call *, enum side, uint8_t number, char out[RELAY_TAG]);
+/* The call whose tag this is, with the side it is our tag on, and its number there. */
+struct call *relay_by_tag(const struct relay *, struct span tag, enum side *, uint8_t *number);
+enum method relay_method(struct span);
+
+/* ---- arrival.c ---- */
+
+/* A request without a To tag.  false: none of the relay's. */
+bool arrival(struct relay *, const struct sip_hop *, const struct sip_head *);
+struct source_log *source_log_new(void);
+
+/* ---- call.c ---- */
+
+/* For a request that makes a dialog or stands alone; NULL: too many. */
+struct call *call_new(struct relay *, const struct sip_hop *, const struct sip_head *);
+/* The final answer to the caller was given. */
+void call_decided(struct call *, uint16_t code, struct span reason);
+/* It ends, if no session, no subscription and no initial request are left. */
+void call_check(struct call *);
+/* The reaper's: free what is over; true: the call itself, too. */
+bool call_reaped(struct call *);
+/* Nothing is told any more to whom it concerns. */
+void call_free(struct call *);
+/* The operator ends it. */
+void call_hang_up(struct call *);
+void call_info(struct call *, struct relay_call_info *);
+
+/* ---- leg.c ---- */
+
+struct span leg_id(const struct leg *);
+struct span leg_self(const struct leg *);
+struct span leg_contact(const struct leg *);
+void leg_set(struct leg *, struct span id, struct span self, struct span contact);
+void leg_clear(struct leg *);
+/* The caller's, from its request. */
+void leg_of_caller(struct call *, const struct sip_hop *, const struct sip_head *);
+/* Our Contact towards it once the route is known; user NULL or "": as it is. */
+void leg_set_contact_user(struct leg *, const char *user);
+/* "<URI>" of ours with the header parameters of the Contact in h; p NULL: h has none. */
+struct span leg_write_contact(const struct leg *, const struct sip_head *, struct out *);
+
+/* What a request is written with.  The scratch is where its parts are put together. */
+struct frame {
+	struct sip_outbound o;
+	struct out out;
+	char tag[RELAY_TAG], branch[SIP_BRANCH];
+	char scratch[12288];
+};
+void frame_begin(struct frame *);
+/* The text written since from, as a span. */
+struct span frame_cut(const struct frame *, const char *from);
+/* Credentials for this leg to f->o.headers, which they follow. */
+void frame_authorize(struct frame *, struct leg *, struct span method, struct span body);
+
+/* ---- dialog.c ---- */
+
+struct pair *pair_by_remote_tag(struct call *, struct span tag);
+struct pair *pair_by_number(struct call *, uint8_t number);
+/* A fork of the callee: by its answer to the initial request, or its NOTIFY.  NULL: too
+ * many. */
+struct pair *pair_new(struct call *, const struct sip_head *);
+void pair_free(struct pair *);
+struct span dialog_remote(const struct dialog *);
+struct span dialog_target(const struct dialog *);
+struct span dialog_routes(const struct dialog *);
+/* Contact, and with routes the route set (reverse: as the UAC has it), from a message of
+ * that end; a name is looked up. */
+void dialog_refresh(struct pair *, enum side, const struct sip_head *, bool routes,
+		    bool reverse);
+/* Parts of a request to that side: URI, routes, From, To, Call-ID, the next CSeq, and
+ * Contact if h has one. */
+void dialog_frame(struct pair *, enum side, const struct sip_head *, struct frame *);
+int dialog_hop(const struct pair *, enum side, struct sip_hop *);
+void dialog_resolved(uint64_t token, const struct reg_resolved *, size_t n, void *relay);
+/* Where a URI points to: a literal address; transport as the leg's unless it says so.
+ * false: a name. */
+size_t dialog_bytes(const struct dialog *);
+bool uri_address(struct span uri, uint8_t transport, struct rg_addr *, struct sip_uri *);
+/* Did a dialog's remote end see less than this before? */
+bool dialog_in_order(struct dialog *, uint32_t cseq);
+
+/* ---- attempt.c ---- */
+
+extern const struct reg_route_h attempt_h;
+/* The initial request was sent on: its session description is ready. */
+void attempt_forward(struct exchange *, struct span body);
+/* The client of the initial request came to its end: without an answer (NULL), with one
+ * of failure, with a 2xx. */
+void attempt_failed(struct exchange *, const struct sip_head *answer);
+void attempt_accepted(struct exchange *, const struct sip_hop *, const struct sip_head *);
+/* The gateway gives it up: this to the caller, CANCEL to the callee. */
+void attempt_give_up(struct exchange *, uint16_t code);
+/* A 3xx that is followed: true. */
+bool attempt_redirected(struct exchange *, struct sip_client *, const struct sip_head *);
+/* Answer the initial request ourselves, and be done with it. */
+void attempt_refuse(struct exchange *, uint16_t code, const char *reason, const char *headers);
+
+/* ---- exchange.c ---- */
+
+/* NULL: too many; head and hop as the request came, NULL for one of ours. */
+struct exchange *exchange_new(struct call *, struct pair *, enum side from, enum method,
+			      const struct sip_hop *, const struct sip_head *);
+/* A request in a dialog. */
+void exchange_request(struct pair *, enum side from, enum method, const struct sip_hop *,
+		      const struct sip_head *);
+/* Pass a request on in its dialog, as it came or with another body. */
+void exchange_forward(struct exchange *, const struct sip_head *, struct span body);
+/* Pass an answer back. */
+void exchange_back(struct exchange *, const struct sip_head *, struct span body);
+/* An answer as it reads on the other leg, there from this fork (NULL: none). */
+struct sip_buf *exchange_translate(struct exchange *, const struct sip_head *, struct span body,
+				   const struct pair *fork);
+/* A 401 or 407 was met: it goes on. */
+bool exchange_challenged(struct exchange *, struct sip_client *, const struct sip_head *);
+/* No answer will come: transport or time. */
+void exchange_unanswered(struct exchange *, bool transport);
+void exchange_failed(struct exchange *, bool transport);
+/* The same of what is no INVITE, with what it means. */
+void exchange_answered(struct exchange *, const struct sip_head *, struct span body);
+/* The gateway's own answer. */
+void exchange_reply(struct exchange *, uint16_t code, const char *reason, const char *headers);
+void exchange_over(struct exchange *);
+/* Stop waiting for the callee of an unanswered one. */
+void exchange_give_up(struct exchange *, uint16_t code);
+void exchange_release(struct exchange *); /* the reaper's */
+void exchange_proceed(struct exchange *); /* the next hop is known now */
+sip_client_h exchange_event;
+
+/* ---- send.c ---- */
+
+/* Write what the frame says, from h or, h NULL, as a new request; then send it as a client
+ * transaction, as it is or with another body.  0 or an errno: then there is nothing. */
+int exchange_build(struct exchange *, const struct sip_head *h, const char *method,
+		   const struct sip_hop *, struct frame *);
+int exchange_put(struct exchange *, struct span body);
+int exchange_send(struct exchange *, const struct sip_head *h, const char *method,
+		  const struct sip_hop *, struct frame *);
+/* Once more, from the handler at SIP_FINAL, with credentials.  uri p NULL: as it was. */
+void exchange_again(struct exchange *, struct sip_client *, struct span uri);
+/* The transport failed: is there another way for what was sent? */
+bool exchange_other_way(struct exchange *, const struct sip_buf *sent);
+
+/* ---- invite.c ---- */
+
+void invite_event(struct exchange *, struct sip_client *, const struct sip_event *);
+/* A 1xx or the 2xx goes back. */
+void invite_back(struct exchange *, const struct sip_head *, struct span body);
+void invite_ack(struct exchange *, const struct sip_head *, struct span body);
+void invite_ack_request(struct pair *, enum side, const struct sip_hop *,
+			const struct sip_head *);
+/* The ACK nobody sent, before a BYE. */
+void invite_ack_self(struct exchange *);
+void invite_cancelled(struct exchange *);
+/* It ends without the callee's answer: this to who asked, CANCEL to the other side. */
+void invite_end(struct exchange *, uint16_t code, enum ender);
+void invite_start_timer_c(struct exchange *);
+/* A 2xx that nobody wants: ACK, and BYE the first time. */
+void invite_kill(struct exchange *, const struct sip_hop *, const struct sip_head *);
+/* The one of this dialog and side without a final answer, or with this number; NULL: none. */
+struct exchange *invite_pending(const struct pair *, enum side from);
+struct exchange *invite_by_cseq(const struct pair *, enum side from, uint32_t cseq);
+
+/* ---- session.c ---- */
+
+/* What an exchange's 2xx means for its pair: timers, subscriptions, ends. */
+void session_accepted(struct exchange *, const struct sip_head *request,
+		      const struct sip_head *answer);
+/* The session of a pair is over: by a BYE that came to its end, or refused. */
+void session_over(struct pair *, enum ender, const char *reason);
+void session_hang_up(struct pair *, const char *reason);
+void session_set_timer(struct call *);
+/* A BYE came. */
+void session_bye(struct exchange *);
+
+/* ---- credentials.c ---- */
+
+/* Take the challenge of a 401 or 407; false: it cannot be met. */
+bool credentials_challenged(struct leg *, const struct sip_head *);
+/* Authorization lines for a request; what does not fit is left out. */
+void credentials_write(struct leg *, struct out *, const char *method, const char *uri,
+		       struct span body);
+bool leg_has_credentials(const struct leg *);
+void credentials_free(struct leg *);
+
+/* ---- media.c ---- */
+
+enum media_kind { MEDIA_REQUEST, MEDIA_ANSWER, MEDIA_ACK };
+/* A message is to go on, now or when its session description has been rewritten, and after
+ * those before it. */
+void media_pass(struct exchange *, enum media_kind, const struct sip_hop *,
+		const struct sip_head *);
+void media_forget(struct call *, const struct exchange *); /* exchange NULL: all */
+void media_remove(struct call *);
+
+#endif

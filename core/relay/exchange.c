@@ -1,0 +1,499 @@
+/* A request from one side to the other, and its answers back. */
+#include <errno.h>
+#include <string.h>
+
+#include "relay/call.h"
+
+/* ---- life ---------------------------------------------------------------------------------- */
+
+static void server_event(struct sip_server *s, enum sip_server_event e, void *arg)
+{
+	struct exchange *x = arg;
+
+	(void)s;
+	if (e == SIP_SERVER_CANCEL && !x->answered)
+		invite_cancelled(x);
+	else if (e == SIP_SERVER_GONE)
+		x->server = NULL;
+}
+
+static struct sip_buf *copy_of(struct relay *r, const struct sip_head *h)
+{
+	struct sip_buf *b = sip_buf_new(r->parts->pool, h->len);
+
+	if (b) {
+		memcpy(b->data, h->base, h->len);
+		b->len = h->len;
+	}
+	return b;
+}
+
+static bool take_request(struct exchange *x, const struct sip_hop *hop, const struct sip_head *h)
+{
+	struct relay *r = x->call->relay;
+
+	x->request = copy_of(r, h);
+	x->server = x->request ? sip_server_new(r->parts->ta, hop, h, server_event, x) : NULL;
+	if (!x->server) {
+		sip_buf_unref(x->request);
+		return false;
+	}
+	x->from = *hop;
+	x->cseq_in = h->cseq;
+	return true;
+}
+
+static void send_trying(struct exchange *x, const struct sip_head *h)
+{
+	struct sip_buf *b = sip_message_reply(x->call->relay->parts->pool, h, &x->from, 100, NULL,
+					      NULL, 0, NULL);
+
+	if (b)
+		sip_server_reply(x->server, 100, b);
+}
+
+struct exchange *exchange_new(struct call *c, struct pair *p, enum side from, enum method m,
+			      const struct sip_hop *hop, const struct sip_head *h)
+{
+	struct exchange *x;
+
+	if (c->exchanges >= EXCHANGES_MOST)
+		return NULL;
+	x = g_new0(struct exchange, 1);
+	x->call = c;
+	x->pair = p;
+	x->side = (uint8_t)from;
+	x->method = (uint8_t)m;
+	x->budget_ms = m == M_INVITE ? SIP_64T1_MS : IN_DIALOG_MS;
+	x->most = SIP_RETRANSMIT_RFC;
+	if (h && !take_request(x, hop, h)) {
+		g_free(x);
+		return NULL;
+	}
+	x->next = c->exchange;
+	if (x->next)
+		x->next->prev = x;
+	c->exchange = x;
+	c->exchanges++;
+	if (h && m == M_INVITE)
+		send_trying(x, h);
+	return x;
+}
+
+/* Nothing more is to be told to anybody; late clients may still say something. */
+void exchange_over(struct exchange *x)
+{
+	if (x->over)
+		return;
+	x->over = true;
+	rg_timer_stop(call_timers(x->call), &x->timer);
+	media_forget(x->call, x);
+	sip_server_leave(x->server);
+	x->server = NULL;
+	if (x->client) {
+		sip_client_leave(x->client);
+		x->client = NULL;
+		x->clients--;
+	}
+	x->waits = x->ack_waits = false;
+	relay_reap(x->call);
+}
+
+void exchange_release(struct exchange *x)
+{
+	struct call *c = x->call;
+
+	if (x->prev)
+		x->prev->next = x->next;
+	else
+		c->exchange = x->next;
+	if (x->next)
+		x->next->prev = x->prev;
+	c->exchanges--;
+	if (c->initial == x)
+		c->initial = NULL;
+	rg_timer_stop(call_timers(c), &x->timer);
+	sip_buf_unref(x->request);
+	sip_buf_unref(x->answer);
+	sip_buf_unref(x->ack);
+	sip_buf_unref(x->built);
+	g_free(x->credentials);
+	g_free(x);
+}
+
+/* ---- requests in a dialog --------------------------------------------------------------------- */
+
+static struct span body_of(const struct sip_head *h, struct span body)
+{
+	return body.p ? body :
+			(struct span){ h->base + h->header_len, h->len - h->header_len };
+}
+
+/* RFC 3262 7.2: the CSeq of the INVITE on its leg. */
+static void frame_rack(struct exchange *x, const struct sip_head *h, struct frame *f)
+{
+	struct span v = sip_value(h, H_RACK), rest;
+	const char *from = f->out.p, *sp;
+	const struct exchange *invite;
+	uint32_t rseq, cseq;
+
+	if (!v.p || !span_number(v, UINT32_MAX, &rseq))
+		return;
+	sp = memchr(v.p, ' ', v.n);
+	if (!sp)
+		return;
+	rest = span_trim((struct span){ sp, (size_t)(v.p + v.n - sp) });
+	if (!span_number(rest, UINT32_MAX, &cseq))
+		return;
+	invite = invite_by_cseq(x->pair, (enum side)x->side, cseq);
+	if (!invite)
+		return;
+	while (rest.n && *rest.p >= '0' && *rest.p <= '9')
+		rest.p++, rest.n--;
+	out_number(&f->out, rseq);
+	out_lit(&f->out, " ");
+	out_number(&f->out, invite->cseq_out);
+	out_span(&f->out, rest);
+	f->o.rack = frame_cut(f, from);
+}
+
+static void unsent(struct exchange *x)
+{
+	if (x->method == M_BYE) {
+		exchange_reply(x, 200, NULL, NULL);
+		session_over(x->pair, x->side == CALLER ? BY_CALLER : BY_CALLEE, "BYE");
+	} else {
+		exchange_reply(x, 503, NULL, NULL);
+	}
+	exchange_over(x);
+}
+
+void exchange_forward(struct exchange *x, const struct sip_head *h, struct span body)
+{
+	enum side to = OTHER_SIDE((enum side)x->side);
+	struct leg *l = &x->call->leg[to];
+	struct sip_hop hop;
+	struct frame f;
+	int err = dialog_hop(x->pair, to, &hop);
+
+	if (!err) {
+		dialog_frame(x->pair, to, h, &f);
+		f.o.body = body;
+		f.o.keep_authorization = !leg_has_credentials(l);
+		if (x->method == M_PRACK)
+			frame_rack(x, h, &f);
+		frame_authorize(&f, l, h->method, body_of(h, body));
+		if (x->method == M_INVITE && f.o.headers.n)
+			x->credentials = g_strndup(f.o.headers.p, f.o.headers.n);
+		err = exchange_send(x, h, NULL, &hop, &f);
+	}
+	if (err)
+		unsent(x);
+}
+
+void exchange_proceed(struct exchange *x)
+{
+	struct sip_buf *b = x->ack_waits ? x->ack : x->request;
+	struct sip_head h;
+	const char *why;
+
+	x->waits = false;
+	if (x->over || !b || sip_precheck(&h, b->data, b->len, &why) != SIP_FINE)
+		return;
+	if (x->ack_waits) {
+		x->ack_waits = false;
+		x->ack = NULL;
+		media_pass(x, MEDIA_ACK, &x->from, &h);
+		sip_buf_unref(b);
+	} else {
+		media_pass(x, MEDIA_REQUEST, &x->from, &h);
+	}
+}
+
+static void refuse(struct relay *r, const struct sip_hop *hop, const struct sip_head *h,
+		   uint16_t code, const char *headers)
+{
+	sip_stack_reply(r->env.stack, hop, h, code, NULL, headers, false);
+}
+
+/* RFC 3261 14.2 and 12.2.2. */
+static bool refuse_invite(struct pair *p, enum side from, const struct sip_hop *hop,
+			  const struct sip_head *h)
+{
+	char retry[40] = "Retry-After: ";
+	struct relay *r = p->call->relay;
+	struct exchange *own = invite_pending(p, from);
+
+	if (own) {
+		struct out o = { retry + 13, retry + sizeof retry - 1, false };
+
+		out_number(&o, g_random_int() % 10);
+		out_lit(&o, "\r\n");
+		*o.p = '\0';
+		refuse(r, hop, h, 500, retry);
+		return true;
+	}
+	if (!invite_pending(p, OTHER_SIDE(from)))
+		return false;
+	refuse(r, hop, h, 491, NULL);
+	return true;
+}
+
+/* true: it was answered. */
+static bool refuse_request(struct pair *p, enum side from, enum method m,
+			   const struct sip_hop *hop, const struct sip_head *h)
+{
+	struct relay *r = p->call->relay;
+
+	if (p->ended && m == M_BYE) { /* both hang up at once */
+		refuse(r, hop, h, 200, NULL);
+		return true;
+	}
+	if (p->ended && (!p->lease || m == M_INVITE || m == M_UPDATE || m == M_PRACK)) {
+		refuse(r, hop, h, 481, NULL);
+		return true;
+	}
+	if (!dialog_in_order(&p->dialog[from], h->cseq)) {
+		refuse(r, hop, h, 500, NULL);
+		return true;
+	}
+	if (!h->max_forwards) {
+		refuse(r, hop, h, 483, NULL);
+		return true;
+	}
+	return m == M_INVITE && refuse_invite(p, from, hop, h);
+}
+
+void exchange_request(struct pair *p, enum side from, enum method m, const struct sip_hop *hop,
+		      const struct sip_head *h)
+{
+	struct exchange *x;
+
+	if (m == M_ACK) {
+		invite_ack_request(p, from, hop, h);
+		return;
+	}
+	if (refuse_request(p, from, m, hop, h))
+		return;
+	x = exchange_new(p->call, p, from, m, hop, h);
+	if (!x) {
+		sip_stack_reply(p->call->relay->env.stack, hop, h, 503, NULL, NULL, true);
+		return;
+	}
+	if (m == M_BYE)
+		session_bye(x);
+	if (p->dialog[OTHER_SIDE(from)].looking)
+		x->waits = true;
+	else
+		media_pass(x, MEDIA_REQUEST, hop, h);
+}
+
+/* ---- answers ------------------------------------------------------------------------------------ */
+
+void exchange_reply(struct exchange *x, uint16_t code, const char *reason, const char *headers)
+{
+	struct relay *r = x->call->relay;
+	char tag[RELAY_TAG];
+	struct sip_head h;
+	struct sip_buf *b;
+	const char *why;
+
+	if (!x->server || x->answered ||
+	    sip_precheck(&h, x->request->data, x->request->len, &why) != SIP_FINE)
+		return;
+	relay_tag(x->call, CALLER, 0, tag);
+	b = sip_message_reply(r->parts->pool, &h, &x->from, code, reason, tag, sizeof tag, headers);
+	if (b)
+		sip_server_reply(x->server, code, b);
+	x->answered = true;
+	sip_server_leave(x->server);
+	x->server = NULL;
+}
+
+struct sip_buf *exchange_translate(struct exchange *x, const struct sip_head *answer,
+				   struct span body, const struct pair *fork)
+{
+	struct call *c = x->call;
+	struct sip_inbound in = { .from = &x->from, .body = body };
+	char tag[RELAY_TAG], contact[SIP_LINE_MOST];
+	struct out o = { contact, contact + sizeof contact, false };
+	struct sip_head request;
+	const char *why;
+
+	if (sip_precheck(&request, x->request->data, x->request->len, &why) != SIP_FINE)
+		return NULL;
+	in.request = &request;
+	relay_tag(c, CALLER, fork ? fork->number : 0, tag);
+	in.to_tag = (struct span){ tag, sizeof tag };
+	in.contact = leg_write_contact(&c->leg[x->side], answer, &o);
+	in.keep_challenges = !leg_has_credentials(&c->leg[OTHER_SIDE(x->side)]);
+	return sip_translate_answer(c->relay->parts->pool, answer, &in);
+}
+
+void exchange_back(struct exchange *x, const struct sip_head *answer, struct span body)
+{
+	struct sip_buf *b;
+
+	if (!x->server || x->answered)
+		return;
+	b = exchange_translate(x, answer, body, x->pair ? x->pair :
+			       pair_by_remote_tag(x->call, sip_tag(sip_value(answer, H_TO))));
+	if (!b) {
+		exchange_reply(x, answer->code < 200 ? 500 : answer->code, NULL, NULL);
+		return;
+	}
+	sip_server_reply(x->server, answer->code, b);
+	if (answer->code < 200)
+		return;
+	x->answered = true;
+	sip_server_leave(x->server);
+	x->server = NULL;
+}
+
+void exchange_give_up(struct exchange *x, uint16_t code)
+{
+	exchange_reply(x, code, NULL, NULL);
+	x->cancelled = true;
+	if (x->method != M_INVITE || !x->client || !x->clients) {
+		exchange_over(x);
+		return;
+	}
+	rg_timer_stop(call_timers(x->call), &x->timer);
+	media_forget(x->call, x);
+	sip_client_cancel(x->client);
+}
+
+void exchange_answered(struct exchange *x, const struct sip_head *h, struct span body)
+{
+	struct call *c = x->call;
+	struct sip_head request;
+	const char *why;
+
+	exchange_back(x, h, body);
+	if (h->code < 200)
+		return;
+	if (h->code < 300 && x->request &&
+	    sip_precheck(&request, x->request->data, x->request->len, &why) == SIP_FINE)
+		session_accepted(x, &request, h);
+	if (x == c->initial)
+		call_decided(c, h->code, h->reason);
+	exchange_over(x);
+	call_check(c);
+}
+
+/* It has no answer. */
+void exchange_failed(struct exchange *x, bool transport)
+{
+	if (x->method == M_BYE) {
+		exchange_reply(x, 200, NULL, NULL);
+		if (x->pair)
+			session_over(x->pair, x->side == CALLER ? BY_CALLER : BY_CALLEE, "BYE");
+	} else if (transport || x->method == M_INVITE) {
+		exchange_reply(x, transport ? 503 : 408, NULL, NULL);
+	} /* else nothing: RFC 4320 4.2 */
+	exchange_over(x);
+}
+
+static void plain_final(struct exchange *x, struct sip_client *c, const struct sip_event *e)
+{
+	const struct sip_head *h = e->answer;
+
+	if (exchange_challenged(x, c, h))
+		return;
+	if (x == x->call->initial) {
+		if (h->code >= 300 && attempt_redirected(x, c, h))
+			return;
+		x->client = NULL;
+		x->clients--;
+		if (h->code >= 300)
+			attempt_failed(x, h);
+		else
+			attempt_accepted(x, e->from, h);
+		return;
+	}
+	x->client = NULL;
+	x->clients--;
+	if (x->server && x->method == M_BYE && (h->code == 481 || h->code == 408))
+		exchange_failed(x, false);
+	else if (x->server && x->method == M_BYE)
+		exchange_answered(x, h, (struct span){ NULL, 0 }); /* it waits for nobody */
+	else if (x->server)
+		media_pass(x, MEDIA_ANSWER, e->from, h);
+	else
+		exchange_over(x);
+	if (x->method == M_BYE && x->pair)
+		session_over(x->pair, x->side == CALLER ? BY_CALLER : BY_CALLEE, "BYE");
+}
+
+bool exchange_challenged(struct exchange *x, struct sip_client *c, const struct sip_head *h)
+{
+	struct leg *l = &x->call->leg[OTHER_SIDE(x->side)];
+
+	if ((h->code != 401 && h->code != 407) || x->cancelled ||
+	    x->challenges >= CHALLENGES_MOST || !credentials_challenged(l, h))
+		return false;
+	x->challenges++;
+	exchange_again(x, c, (struct span){ NULL, 0 });
+	return true;
+}
+
+void exchange_unanswered(struct exchange *x, bool transport)
+{
+	if (x == x->call->initial)
+		attempt_failed(x, NULL);
+	else
+		exchange_failed(x, transport);
+}
+
+static void plain(struct exchange *x, struct sip_client *c, const struct sip_event *e)
+{
+	switch (e->outcome) {
+	case SIP_PROVISIONAL:
+		if (e->answer->code != 100 && x->server)
+			media_pass(x, MEDIA_ANSWER, e->from, e->answer);
+		break;
+	case SIP_FINAL:
+		plain_final(x, c, e);
+		break;
+	case SIP_TIMEOUT: /* a late answer would not be of use to anybody */
+		sip_client_stop(c);
+		/* fall through */
+	default:
+		x->client = NULL;
+		x->clients--;
+		if (e->outcome == SIP_FAILED && exchange_other_way(x, sip_client_sent(c)))
+			break;
+		exchange_unanswered(x, e->outcome == SIP_FAILED);
+	}
+}
+
+void exchange_event(struct sip_client *c, const struct sip_event *e, void *arg)
+{
+	struct exchange *x = arg;
+	bool gone = e->outcome == SIP_FAILED || e->outcome == SIP_LATE || e->outcome == SIP_GONE;
+
+	if (c != x->client) { /* of an attempt before, or after a time-out */
+		if (e->answer && e->answer->code >= 200 && e->answer->code < 300 &&
+		    x->method == M_INVITE)
+			invite_kill(x, e->from, e->answer);
+		if (gone) {
+			x->clients--;
+			relay_reap(x->call);
+		}
+		return;
+	}
+	if (x->method != M_INVITE) {
+		plain(x, c, e);
+		return;
+	}
+	if (gone) {
+		x->client = NULL;
+		x->clients--;
+		relay_reap(x->call);
+		if (e->outcome == SIP_FAILED && exchange_other_way(x, sip_client_sent(c))) {
+			invite_start_timer_c(x);
+			return;
+		}
+	}
+	invite_event(x, c, e);
+}

@@ -1,0 +1,141 @@
+/* What all dialogs with one side share, and how requests to it are written. */
+#include <string.h>
+
+#include "relay/call.h"
+
+struct span leg_id(const struct leg *l)
+{
+	return (struct span){ l->text, l->id_len };
+}
+
+struct span leg_self(const struct leg *l)
+{
+	return (struct span){ l->text ? l->text + l->id_len : NULL, l->self_len };
+}
+
+struct span leg_contact(const struct leg *l)
+{
+	return (struct span){ l->text ? l->text + l->id_len + l->self_len : NULL,
+			      l->contact_len };
+}
+
+void leg_set(struct leg *l, struct span id, struct span self, struct span contact)
+{
+	char *text = g_malloc(id.n + self.n + contact.n + 1), *old = l->text;
+	struct out o = { text, text + id.n + self.n + contact.n, false };
+
+	out_span(&o, id);
+	out_span(&o, self);
+	out_span(&o, contact);
+	l->text = text;
+	l->id_len = (uint16_t)id.n;
+	l->self_len = (uint16_t)self.n;
+	l->contact_len = (uint16_t)contact.n;
+	g_free(old); /* the spans may have been its */
+}
+
+void leg_clear(struct leg *l)
+{
+	g_free(l->text);
+	l->text = NULL;
+	l->id_len = l->self_len = l->contact_len = 0;
+}
+
+static void out_transport(struct out *o, const struct rg_addr *local)
+{
+	if (local->transport == RG_UDP)
+		return;
+	out_lit(o, ";transport=");
+	out_str(o, rg_transport_name(local->transport));
+}
+
+/* The user we are towards the caller, until the route says better: whom it called. */
+static struct span called_user(const struct sip_head *h)
+{
+	struct sip_name_addr to;
+	struct sip_uri u;
+
+	if (sip_uri_parse(h->uri, &u) && u.user.n && u.host.n)
+		return u.user;
+	if (sip_name_addr_parse(sip_value(h, H_TO), &to) && sip_uri_parse(to.uri, &u) &&
+	    u.user.n && u.host.n)
+		return u.user;
+	return (struct span){ "regway", 6 };
+}
+
+void leg_of_caller(struct call *c, const struct sip_hop *hop, const struct sip_head *h)
+{
+	char text[SIP_NAME_MOST + 128];
+	struct out o = { text, text + sizeof text, false };
+
+	out_lit(&o, "sip:");
+	out_span(&o, called_user(h));
+	out_lit(&o, "@");
+	out_address(&o, &hop->local);
+	out_transport(&o, &hop->local);
+	c->leg[CALLER].hop = *hop;
+	leg_set(&c->leg[CALLER], sip_value(h, H_CALL_ID), sip_value(h, H_TO),
+		(struct span){ text, (size_t)(o.p - text) });
+}
+
+void leg_set_contact_user(struct leg *l, const char *user)
+{
+	char text[SIP_NAME_MOST + 128];
+	struct out o = { text, text + sizeof text, false };
+
+	if (!user || !*user)
+		return;
+	out_lit(&o, "sip:");
+	out_user(&o, user);
+	out_lit(&o, "@");
+	out_address(&o, &l->hop.local);
+	out_transport(&o, &l->hop.local);
+	if (!o.full)
+		leg_set(l, leg_id(l), leg_self(l), (struct span){ text, (size_t)(o.p - text) });
+}
+
+/* Header parameters are the endpoint's words about itself (RFC 3840): they go on. */
+struct span leg_write_contact(const struct leg *l, const struct sip_head *h, struct out *o)
+{
+	struct span rest = sip_value(h, H_CONTACT), value;
+	const char *from = o->p;
+	struct sip_name_addr na;
+
+	if (!rest.p || !span_value(&rest, &value))
+		return (struct span){ NULL, 0 };
+	out_lit(o, "<");
+	out_span(o, leg_contact(l));
+	out_lit(o, ">");
+	if (sip_name_addr_parse(value, &na))
+		out_span(o, na.params);
+	return (struct span){ from, (size_t)(o->p - from) };
+}
+
+/* ---- frames ------------------------------------------------------------------------------ */
+
+void frame_begin(struct frame *f)
+{
+	memset(&f->o, 0, sizeof f->o);
+	f->out = (struct out){ f->scratch, f->scratch + sizeof f->scratch, false };
+}
+
+struct span frame_cut(const struct frame *f, const char *from)
+{
+	return (struct span){ from, (size_t)(f->out.p - from) };
+}
+
+void frame_authorize(struct frame *f, struct leg *l, struct span method, struct span body)
+{
+	char uri[SIP_START_MOST + 1], name[36];
+	const char *from = f->o.headers.p ? f->o.headers.p : f->out.p;
+
+	if (!leg_has_credentials(l) || !l->digest[0] || f->o.uri.n >= sizeof uri ||
+	    method.n >= sizeof name)
+		return;
+	memcpy(uri, f->o.uri.p, f->o.uri.n);
+	uri[f->o.uri.n] = '\0';
+	memcpy(name, method.p, method.n);
+	name[method.n] = '\0';
+	credentials_write(l, &f->out, name, uri, body);
+	f->o.headers = frame_cut(f, from);
+}
