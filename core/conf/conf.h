@@ -83,6 +83,7 @@ struct conf_proxy_set {
 	uint8_t load_balancing;
 	uint16_t min_active;
 	int8_t dns_method; /* -1: ProxyDNSQueryType */
+	bool prefer_ipv6;
 	const char *tls_context;
 	uint32_t total_timeout; /* s, 0 none */
 	int8_t retry_counts;	/* -1 unset */

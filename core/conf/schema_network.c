@@ -69,6 +69,8 @@ static const struct schema_param rows[] = {
 		"Not Configured=-1,A-Record=0,A=0,SRV=1,NAPTR=2,Microsoft Skype for Business=3",
 		"How names without a port become servers; -1: ProxyDNSQueryType.  3 asks for the "
 		"SRV records _sipinternaltls._tcp, _sipinternal._tcp, _sip._tls and _sip._tcp."),
+	ROW_BOOL(PROXY_SET, "PreferIPv6", proxy_set, s.prefer_ipv6, "1",
+		"Of a name with addresses of both families, IPv6 goes first (RFC 6724)."),
 	ROW_NAME(PROXY_SET, "TLSContextName", proxy_set, s.tls_context, 255,
 		"Row of TLSContexts; default is built in."),
 	ROW_INT(PROXY_SET, "TotalTimeout", proxy_set, s.total_timeout, 0, 3600, "0", NULL,

@@ -19,24 +19,34 @@ static uint8_t method_of(const struct conf *c, const struct conf_proxy_set *s)
 	return (uint8_t)(s->dns_method >= 0 ? s->dns_method : c->gateway.dns_query_type);
 }
 
-static const struct conf_sip_interface *interface_of(const struct conf *c,
-						     const struct conf_proxy_set *s)
+static const struct conf_sip_interface no_interface = { .name_servers = "" };
+
+static const struct conf_sip_interface *interface_at(const struct conf *c, uint32_t at)
 {
-	return s->interface == CONF_NONE ? NULL : &c->sip_interface[s->interface];
+	return at == CONF_NONE ? &no_interface : &c->sip_interface[at];
 }
 
-static uint8_t families_of(const struct conf_sip_interface *i)
+/* Of those that an interface has, or may have soon: a device's addresses come and go. */
+static uint8_t families_of(const struct conf *c, const struct conf_proxy_set *s)
 {
-	return !i || !i->addr.family ? REG_IPV4 | REG_IPV6
-	       : i->addr.family == 6 ? REG_IPV6 : REG_IPV4;
+	const struct conf_sip_interface *four = interface_at(c, s->interface);
+	const struct conf_sip_interface *six = interface_at(c, s->interface6);
+
+	return (uint8_t)((four->device || four->addr.family != 6 ? REG_IPV4 : 0) |
+			 (six->device || six->addr.family != 4 || six->addr6.family ? REG_IPV6
+										    : 0));
 }
 
-/* Those for which the interface has a port. */
-static uint8_t transports_of(const struct conf_sip_interface *i)
+static uint8_t ports_of(const struct conf_sip_interface *i)
 {
-	return !i ? 0
-		  : (uint8_t)((i->udp != 0) << RG_UDP | (i->tcp != 0) << RG_TCP |
-			      (i->tls != 0) << RG_TLS);
+	return (uint8_t)((i->udp != 0) << RG_UDP | (i->tcp != 0) << RG_TCP |
+			 (i->tls != 0) << RG_TLS);
+}
+
+/* Those for which there is a port. */
+static uint8_t transports_of(const struct conf *c, const struct conf_proxy_set *s)
+{
+	return ports_of(interface_at(c, s->interface)) | ports_of(interface_at(c, s->interface6));
 }
 
 /* Said once, and once more when it is over. */
@@ -78,7 +88,6 @@ void set_resolve(struct reg_engine *e, struct reg_set *set, bool again)
 {
 	const struct conf *c = set->e->gen->conf;
 	const struct conf_proxy_set *ps = set_conf(set);
-	const struct conf_sip_interface *interface = ps ? interface_of(c, ps) : NULL;
 
 	for (uint32_t i = 0; ps && i < set->n_names; i++) {
 		struct reg_name *n = &set->names[i];
@@ -87,8 +96,8 @@ void set_resolve(struct reg_engine *e, struct reg_set *set, bool again)
 			.host = p->host, .port = p->port, .transport = p->addr.transport,
 			.transport_set = p->transport_set, .again = again,
 			.method = method_of(c, ps), .interface = ps->interface,
-			.families = families_of(interface), .six_first = true,
-			.transports = transports_of(interface), .seed = g_str_hash(set->name),
+			.families = families_of(c, ps), .six_first = ps->prefer_ipv6,
+			.transports = transports_of(c, ps), .seed = g_str_hash(set->name),
 		};
 
 		if (n->token)
@@ -225,11 +234,12 @@ static bool same_name(const struct conf_proxy_ip *p, const struct conf_proxy_ip 
 static bool same_way(const struct conf *was, const struct conf_proxy_set *x, const struct conf *c,
 		     const struct conf_proxy_set *y)
 {
-	const struct conf_sip_interface *i = interface_of(was, x), *k = interface_of(c, y);
-
 	return x->n_ip == y->n_ip && method_of(was, x) == method_of(c, y) &&
-	       families_of(i) == families_of(k) && transports_of(i) == transports_of(k) &&
-	       !strcmp(i ? i->name_servers : "", k ? k->name_servers : "");
+	       x->prefer_ipv6 == y->prefer_ipv6 && families_of(was, x) == families_of(c, y) &&
+	       transports_of(was, x) == transports_of(c, y) &&
+	       !strcmp(interface_at(was, x->interface)->name_servers,
+		       interface_at(c, y->interface)->name_servers) &&
+	       !strcmp(was->gateway.name_servers, c->gateway.name_servers);
 }
 
 static bool differ(const struct reg_set *set, const struct conf *was, uint32_t was_pos)

@@ -117,7 +117,7 @@ static bool reachable(const struct reg_set *set, const struct rg_addr *addr)
 	struct rg_addr local;
 
 	return addr->family != 6 ||
-	       port->local(port->arg, set_conf(set)->interface, 0, addr, &local);
+	       port->local(port->arg, set_conf(set)->interface6, 0, addr, &local);
 }
 
 static void entries(struct reg_set *set, GArray *l)
