@@ -3,7 +3,7 @@ _regwayctl()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} socket=() cmd= i
 	local commands='status accounts account explain register unregister refresh servers plugins
-		trunk reload check watch'
+		calls trunk reload check watch trace'
 	local states='idle held searching registered refreshing backoff unregistering'
 
 	COMPREPLY=()
@@ -40,7 +40,7 @@ _regwayctl()
 			mapfile -t COMPREPLY < <(compgen -W 'up down' -- "$cur")
 		fi ;;
 	check) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
-	account | explain | register | unregister | refresh)
+	account | explain | register | unregister | refresh | trace)
 		# One page of names at most, and no waiting for a daemon that does not answer.
 		mapfile -t COMPREPLY < <(compgen -W "$(regwayctl "${socket[@]}" -t 2 accounts "$cur*" 2>/dev/null |
 			sed -n '2,500s/ .*//p')" -- "$cur") ;;

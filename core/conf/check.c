@@ -81,21 +81,6 @@ static void check_unbuilt(struct load *l)
 		    "AdditionalUDPPortsMode = 1 is not built yet: the ports stay open");
 }
 
-static void check_gateway(struct load *l)
-{
-	static const char *const later[] = { "CallRecords" };
-	const struct schema_param *p;
-
-	for (size_t i = 0; i < G_N_ELEMENTS(later); i++) {
-		p = schema_find(l->schema, CONF_GATEWAY, later[i]);
-		if (l->w->global_line[p->number])
-			rg_fault_add(l->faults, RG_FAULT_WARNING,
-				     conf_file(&l->w->c, l->w->global_file[p->number]),
-				     l->w->global_line[p->number], "%s is not built yet",
-				     p->name);
-	}
-}
-
 /* ---- interfaces and proxy sets --------------------------------------------------------- */
 
 static bool same_place(const struct conf_sip_interface *a,
@@ -427,7 +412,6 @@ void check_all(struct load *l)
 {
 	check_lengths(l);
 	check_ignored(l);
-	check_gateway(l);
 	check_unbuilt(l);
 	check_interfaces(l);
 	check_proxy_sets(l);

@@ -114,7 +114,8 @@ static const struct schema_param rows[] = {
 		"What becomes of a 3xx: passed on to the caller, or followed here (2): the same "
 		"server is asked for the new target.  The device's other values count as 0."),
 	ROW_STR(GATEWAY, "CallRecords", gateway, g.call_records, 255, "",
-		"File to which a line per call is written."),
+		"File to which a line of JSON is appended for each call that is over, or "
+		"\"journal\".  Opened anew with each reload."),
 	ROW_STR(GATEWAY, "DahdiDirectory", gateway, g.dahdi_directory, 255, "",
 		"Where trunk_dahdi finds the spans; without it /sys/bus/dahdi_spans/devices."),
 	ROW_STR(GATEWAY, "AlarmCommand", gateway, g.alarm_command, 255, "",

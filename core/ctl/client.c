@@ -152,20 +152,35 @@ static int receive_line(struct client *c, size_t *n)
 static json_t *parse(struct client *c, size_t n)
 {
 	json_error_t why;
-	json_t *answer = json_loadb(c->buf, n, 0, &why);
+	json_t *answer = json_loadb(c->buf, n, JSON_ALLOW_NUL, &why);
 
 	c->len -= n + 1;
 	memmove(c->buf, c->buf + n + 1, c->len);
-	if (answer && json_is_boolean(json_object_get(answer, "ok")))
+	if (json_is_object(answer))
 		return answer;
 	json_decref(answer);
 	errno = fail(c, EPROTO, "the answer is not one of a regwayd");
 	return NULL;
 }
 
+json_t *client_next(struct client *c)
+{
+	int patience = c->timeout_ms, err;
+	size_t n = 0;
+
+	c->timeout_ms = -1;
+	err = receive_line(c, &n);
+	c->timeout_ms = patience;
+	if (err) {
+		errno = err;
+		return NULL;
+	}
+	return parse(c, n);
+}
+
 json_t *client_ask(struct client *c, const char *cmd, json_t *args)
 {
-	json_t *request = json_pack("{s:s}", "cmd", cmd);
+	json_t *request = json_pack("{s:s}", "cmd", cmd), *answer;
 	char *line = NULL;
 	size_t n = 0;
 	int err;
@@ -183,5 +198,10 @@ json_t *client_ask(struct client *c, const char *cmd, json_t *args)
 		errno = err;
 		return NULL;
 	}
-	return parse(c, n);
+	answer = parse(c, n);
+	if (!answer || json_is_boolean(json_object_get(answer, "ok")))
+		return answer;
+	json_decref(answer);
+	errno = fail(c, EPROTO, "the answer is not one of a regwayd");
+	return NULL;
 }

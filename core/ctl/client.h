@@ -27,4 +27,8 @@ void client_close(struct client *); /* may be connected again */
  * to be released by the caller.  A stop_fd that got readable fails it with errno ECANCELED. */
 json_t *client_ask(struct client *, const char *cmd, json_t *args);
 
+/* The next line of an answer that goes on (trace), however long it takes; as client_ask, but
+ * an object of any kind. */
+json_t *client_next(struct client *);
+
 #endif

@@ -88,9 +88,14 @@ static int one(struct ctl *ctl, const char *cmd, json_t *args, void (*show)(cons
 	return CTL_DONE;
 }
 
+static json_t *name_arg(struct ctl *ctl, const char *key)
+{
+	return json_pack("{s:s}", key, ctl->arg[0]);
+}
+
 static json_t *name_args(struct ctl *ctl)
 {
-	return json_pack("{s:s}", "name", ctl->arg[0]);
+	return name_arg(ctl, "name");
 }
 
 static int status_command(struct ctl *ctl, const char *cmd)
@@ -311,6 +316,38 @@ static int check_command(struct ctl *ctl, const char *cmd)
 	return judged(ctl, cmd, json_pack("{s:o}", "paths", paths));
 }
 
+static int calls_command(struct ctl *ctl, const char *cmd)
+{
+	struct listing l = { .begin = show_calls_begin, .row = show_calls_row };
+
+	return list(ctl, cmd, json_object(), &l);
+}
+
+/* Until Ctrl-C, or until nobody reads what is printed. */
+static int trace_command(struct ctl *ctl, const char *cmd)
+{
+	json_t *line;
+	int status = ctl_ask(ctl, cmd, ctl->n_arg ? name_arg(ctl, "account") : NULL, &line, NULL);
+
+	if (!line)
+		return status;
+	json_decref(line);
+	ctl->client.stop_fd = ctl_stop_signals();
+	while (!ferror(stdout) && (line = client_next(&ctl->client)) != NULL) {
+		if (ctl->json) {
+			text_json(line, false);
+			putchar('\n');
+		} else {
+			show_traced(line);
+		}
+		fflush(stdout);
+		json_decref(line);
+	}
+	if (errno == ECANCELED && !ferror(stdout))
+		return CTL_DONE;
+	return ferror(stdout) ? CTL_FAILED : ctl_fail(CTL_FAILED, "%s", ctl->client.error);
+}
+
 static int watch_command(struct ctl *ctl, const char *cmd)
 {
 	(void)cmd;
@@ -324,7 +361,7 @@ enum takes { NOTHING, STATE, ALL };
 
 static const struct command {
 	const char *name;
-	int (*run)(struct ctl *, const char *cmd); /* NULL: not in this version */
+	int (*run)(struct ctl *, const char *cmd);
 	int min, max;
 	enum takes takes;
 	const char *what;
@@ -338,12 +375,12 @@ static const struct command {
 	{ "refresh", action_command, 0, 1, ALL, "the name of an account, or --all" },
 	{ "servers", servers_command, 0, 0, NOTHING, "" },
 	{ "plugins", plugins_command, 0, 0, NOTHING, "" },
-	{ "calls", NULL, 0, MANY, NOTHING, "" },
+	{ "calls", calls_command, 0, 0, NOTHING, "" },
 	{ "trunk", trunk_command, 0, 2, NOTHING, "at most an ID (3, group:1), and up or down" },
 	{ "reload", reload_command, 0, 0, NOTHING, "" },
 	{ "check", check_command, 1, MANY, NOTHING, "files or directories" },
 	{ "watch", watch_command, 0, 0, NOTHING, "" },
-	{ "trace", NULL, 0, MANY, NOTHING, "" },
+	{ "trace", trace_command, 0, 1, NOTHING, "at most the name of one account" },
 };
 
 static const struct command *find(const char *name)
@@ -397,8 +434,6 @@ int ctl_command(struct ctl *ctl, const char *name)
 
 	if (!c)
 		return CTL_USAGE;
-	if (!c->run)
-		return ctl_fail(CTL_USAGE, "%s is not in this version", name);
 	if (!fits(ctl, c))
 		return CTL_USAGE;
 	for (int i = 0; i < ctl->n_arg; i++)

@@ -37,4 +37,7 @@ int ctl_command(struct ctl *, const char *name);
 
 int ctl_watch(struct ctl *);
 
+/* A descriptor that gets readable when the program is to end, or -1; for client.stop_fd. */
+int ctl_stop_signals(void);
+
 #endif

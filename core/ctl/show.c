@@ -56,6 +56,30 @@ void show_servers_row(struct text_table *t, const json_t *s)
 	text_cell(t, text_member(s, "accounts"));
 }
 
+void show_calls_begin(struct text_table *t)
+{
+	static const struct text_column column[] = {
+		{ "ID", 6, true },	{ "STATE", 8, false },	 { "LASTS", 7, true },
+		{ "ACCOUNT", 16, false }, { "WAY", 3, false },	 { "FROM", 24, false },
+		{ "TO", 24, false },	{ "SERVER", 0, false },
+	};
+
+	text_table_init(t, column, COUNT(column));
+}
+
+void show_calls_row(struct text_table *t, const json_t *c)
+{
+	static const char *const key[] = { "account", "direction", "from", "to", "server" };
+	const char *method = json_string_value(json_object_get(c, "method"));
+
+	text_cell(t, text_member(c, "id"));
+	/* a request that stands alone goes by its name */
+	text_cell(t, text_member(c, method && strcmp(method, "INVITE") ? "method" : "state"));
+	text_cell(t, text_duration(json_object_get(c, "lasts")));
+	for (int i = 0; i < COUNT(key); i++)
+		text_cell(t, text_member(c, key[i]));
+}
+
 void show_trunks_begin(struct text_table *t)
 {
 	static const struct text_column column[] = {
@@ -339,6 +363,54 @@ void show_explain(const json_t *data)
 		putchar('\n');
 		print_steps(json_object_get(last, "steps"));
 	}
+}
+
+/* The lines of a message, each made harmless. */
+static void print_message(const char *s, size_t n)
+{
+	char **line = g_strsplit(s, "\n", -1);
+
+	for (char **l = line; *l && (l[1] || **l); l++) {
+		char *clean;
+
+		if (g_str_has_suffix(*l, "\r"))
+			(*l)[strlen(*l) - 1] = '\0';
+		clean = text_clean(*l);
+		puts(clean);
+		g_free(clean);
+	}
+	if (strlen(s) < n)
+		puts("(and a zero byte with what follows it)");
+	g_strfreev(line);
+}
+
+void show_traced(const json_t *x)
+{
+	const json_t *message = json_object_get(x, "message");
+	bool sent = json_is_true(json_object_get(x, "sent"));
+	char *at, *local, *peer, *way, *account;
+
+	if (!json_is_string(message)) {
+		char *lost = text_member(x, "lost");
+
+		printf("---- %s messages were lost: they are not read fast enough\n\n", lost);
+		g_free(lost);
+		return;
+	}
+	at = text_member(x, "at");
+	local = text_member(x, "local");
+	peer = text_member(x, "peer");
+	way = text_member(x, "transport");
+	account = text_member(x, "account");
+	printf("---- %s %s %s -> %s%s%s\n", at, way, sent ? local : peer, sent ? peer : local,
+	       strcmp(account, "-") ? " " : "", strcmp(account, "-") ? account : "");
+	print_message(json_string_value(message), json_string_length(message));
+	putchar('\n');
+	g_free(at);
+	g_free(local);
+	g_free(peer);
+	g_free(way);
+	g_free(account);
 }
 
 void show_faults(const json_t *faults)

@@ -102,7 +102,7 @@ static int frame(struct ctl *ctl, int room)
 }
 
 /* SIGINT and SIGTERM become readable, so that nothing has to be interrupted. */
-static int stop_signals(void)
+int ctl_stop_signals(void)
 {
 	sigset_t set;
 
@@ -141,7 +141,7 @@ int ctl_watch(struct ctl *ctl)
 {
 	static char buf[1 << 16]; /* a picture goes out at once and does not flicker */
 	bool terminal = isatty(STDOUT_FILENO) && !ctl->json;
-	int status = CTL_DONE, stop = stop_signals();
+	int status = CTL_DONE, stop = ctl_stop_signals();
 
 	if (stop < 0)
 		return ctl_fail(CTL_FAILED, "signalfd: %s", strerror(errno));

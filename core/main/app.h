@@ -7,6 +7,10 @@
  *   control.c     the control socket: lines in, lines out
  *   command.c     what the lines mean
  *   service.c     service plugins
+ *   calls.c       calls that are up
+ *   record.c      call records
+ *   trace.c       messages as they pass
+ *   stop.c        the end: calls and bindings first
  *   trunk.c       trunks
  *   alarm.c       the operator's command
  *   link.c        which network devices a SIP interface uses
@@ -26,6 +30,7 @@
 #include "conf/conf.h"
 #include "policy/policy.h"
 #include "reg/engine.h"
+#include "relay/relay.h"
 #include "sip/loop.h"
 #include "sip/stack.h"
 
@@ -37,6 +42,9 @@ struct generation {
 };
 
 struct reload;
+struct record_file;
+struct records;
+struct trace;
 struct control;
 struct services;
 struct alarms;
@@ -58,6 +66,10 @@ struct app {
 	struct sip_loop *loop;
 	struct sip_stack *stack;
 	struct reg_engine *engine;
+	struct relay *relay;
+	struct records *records; /* NULL: none were ever asked for */
+	struct trace *trace;	 /* NULL: nobody watches */
+	GStringChunk *call_text; /* of the last calls_rows() */
 	struct generation *gen; /* in force */
 	struct reload *reload;	/* running, or NULL */
 	struct control *control;
@@ -74,7 +86,7 @@ struct app {
 	struct rate rate;
 	struct rg_timer stopping, alive;
 	rg_ms stop_by;
-	bool stop;
+	uint8_t stop; /* stop.c; 0: not stopping */
 };
 
 /* ---- generation.c ---- */
@@ -105,13 +117,19 @@ void reload_stop(struct app *);
 
 int control_open(struct app *); /* 0 or an errno, said on the log */
 void control_close(struct app *);
+struct control_conn;
+/* Nothing but lines of the trace for this client from now on. */
+void control_stream(struct control_conn *);
+/* A line for such a client, sent when the loop gets to it.  false: it does not read what
+ * it got, and this one is not kept. */
+bool control_line(struct control_conn *, const char *line, size_t n);
 
 /* ---- command.c ---- */
 
-struct control_conn;
 /* The answer to a line: a new object; NULL: it comes later through control_answer. */
 json_t *command_run(struct app *, json_t *line, struct control_conn *);
 void control_answer(struct control_conn *, json_t *answer);
+json_t *command_no_account(struct app *, const char *name); /* with the nearest name */
 json_t *command_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* ---- service.c ---- */
@@ -119,6 +137,43 @@ json_t *command_error(const char *fmt, ...) __attribute__((format(printf, 1, 2))
 void services_apply(struct app *); /* start, reconfigure and stop as the generation says */
 void services_stop(struct app *);
 void services_moved(struct app *, const struct reg_account_info *, const struct reg_transition *);
+
+/* ---- calls.c ---- */
+
+json_t *command_calls(struct app *, json_t *args); /* a new object */
+json_t *call_row(const struct relay_call_info *);  /* one that is up */
+json_t *call_record(const struct relay_call_info *); /* one that is over */
+const char *call_state(uint8_t state);
+enum { CALL_TIME = 40 };
+/* Unix time, ms, as ISO 8601 in UTC; returns buf. */
+const char *call_time(int64_t ms, char buf[CALL_TIME]);
+/* As rg_host.calls has it. */
+size_t calls_rows(struct app *, uint64_t *cursor, struct rg_call *, size_t n);
+
+/* ---- record.c ---- */
+
+/* Open what CallRecords names, or with check only see whether that would do.  NULL: it
+ * names nothing, or there is one fault more.  May run in any thread. */
+struct record_file *record_open(const struct generation *, bool check, struct rg_faults *);
+void record_close(struct record_file *);
+/* From now on records go there (taken; NULL: nowhere). */
+void record_use(struct app *, struct record_file *);
+/* As relay_env.ended has it. */
+void record_call(void *app, const struct relay_call_info *);
+/* What is queued gets written, unless the disk hangs. */
+void record_stop(struct app *);
+
+/* ---- trace.c ---- */
+
+/* Stream messages, of one account if args name it, to this client.  The first line. */
+json_t *command_trace(struct app *, json_t *args, struct control_conn *);
+void trace_forget(struct app *, struct control_conn *);
+
+/* ---- stop.c ---- */
+
+/* Let calls end for as long as DrainTime says, un-register if UnregisterOnStop, and end
+ * the loop; asked again: hang up, and end it at once. */
+void app_stop(struct app *);
 
 /* ---- trunk.c ---- */
 

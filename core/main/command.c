@@ -169,7 +169,7 @@ static json_t *cmd_accounts(struct app *app, json_t *args)
 	return answer;
 }
 
-static json_t *no_account(struct app *app, const char *name)
+json_t *command_no_account(struct app *app, const char *name)
 {
 	const struct conf *c = app->gen->conf;
 	const char **names = g_new(const char *, c->n_account + 1), *near;
@@ -212,7 +212,7 @@ static json_t *cmd_account(struct app *app, json_t *args)
 	x = g_new0(struct reg_account_info, 1);
 	if (!reg_engine_find(app->engine, name, x)) {
 		g_free(x);
-		return no_account(app, name);
+		return command_no_account(app, name);
 	}
 	o = row(x);
 	json_object_set_new(o, "renewals", json_integer(x->renewals));
@@ -294,7 +294,7 @@ static json_t *cmd_explain(struct app *app, json_t *args)
 	x = g_new0(struct reg_explanation, 1);
 	if (!reg_engine_explain(app->engine, name, x)) {
 		g_free(x);
-		return no_account(app, name);
+		return command_no_account(app, name);
 	}
 	o = json_pack("{s:o,s:{s:s,s:s,s:s,s:s,s:o,s:o},s:{s:s,s:o}}", "next", next_of(app, x),
 		      "now", "goal", x->goal, "goal_by", x->goal_by, "state",
@@ -318,7 +318,7 @@ static json_t *by_hand(struct app *app, json_t *args,
 		return command_error("a name or all");
 	n = h(app->engine, all ? NULL : name);
 	if (!n && !all)
-		return no_account(app, name);
+		return command_no_account(app, name);
 	return ok(json_pack("{s:I}", "accounts", (json_int_t)n));
 }
 
@@ -442,7 +442,8 @@ static json_t *cmd_status(struct app *app, json_t *args)
 		"{s:s,s:I,s:o,s:i,s:o,s:i,s:I,s:{s:f,s:f},s:{s:I,s:I,s:I,s:I,s:I},s:{s:I,s:I}}",
 		"version",
 		RG_VERSION, "uptime", (json_int_t)((rg_now(app->timers) - app->started) / 1000),
-		"accounts", states, "registered", (int)n.registered, "reload", reload, "calls", 0,
+		"accounts", states, "registered", (int)n.registered, "reload", reload, "calls",
+		(int)relay_calls(app->relay),
 		"rss_kib", (json_int_t)rss_kib(), "rates", "register_sent",
 		rate(app, RATE_SENT), "register_ok", rate(app, RATE_OK), "register",
 		"sent", (json_int_t)n.register_sent,
@@ -502,6 +503,7 @@ json_t *command_run(struct app *app, json_t *line, struct control_conn *conn)
 		{ "register", cmd_register }, { "unregister", cmd_unregister },
 		{ "refresh", cmd_refresh },   { "servers", cmd_servers },
 		{ "plugins", cmd_plugins },  { "trunk", command_trunk },
+		{ "calls", command_calls },
 	};
 	const char *cmd = arg_text(line, "cmd");
 	json_t *args = json_object_get(line, "args");
@@ -515,6 +517,8 @@ json_t *command_run(struct app *app, json_t *line, struct control_conn *conn)
 			return command[i].run(app, args);
 	if (!strcmp(cmd, "check"))
 		return check(app, args, conn);
+	if (!strcmp(cmd, "trace"))
+		return command_trace(app, args, conn);
 	if (!strcmp(cmd, "reload")) {
 		reload_start(app, answered, conn);
 		return NULL;

@@ -15,7 +15,7 @@
 
 #include "base/log.h"
 
-enum { CLIENTS = 64, LINE_MOST = 64 << 10, BACKLOG = 128 };
+enum { CLIENTS = 64, LINE_MOST = 64 << 10, BACKLOG = 128, STREAM_MOST = 1 << 20 };
 
 struct control_conn {
 	struct control *control;
@@ -23,6 +23,7 @@ struct control_conn {
 	GString *in, *out;
 	size_t sent;
 	bool waits;   /* for an answer that comes later */
+	bool streams; /* gets the trace, and is asked nothing more */
 	bool ended;   /* nothing more will be read */
 	bool overlong; /* skipping the rest of a line */
 };
@@ -42,6 +43,8 @@ static void conn_free(struct control_conn *c)
 
 	if (c->waits)
 		reload_forget(app, c);
+	if (c->streams)
+		trace_forget(app, c);
 	sip_loop_fd(app->loop, c->fd, 0, NULL, NULL);
 	close(c->fd);
 	g_string_free(c->in, TRUE);
@@ -82,7 +85,7 @@ static void run_line(struct control_conn *c, const char *text, size_t n)
 /* One line at a time: the next when its answer is out. */
 static void run_lines(struct control_conn *c)
 {
-	while (!c->waits && c->sent == c->out->len) {
+	while (!c->waits && !c->streams && c->sent == c->out->len) {
 		char *end = memchr(c->in->str, '\n', c->in->len);
 		size_t n;
 
@@ -138,7 +141,7 @@ static void go_on(struct control_conn *c)
 			return;
 		}
 	} while (!c->out->len && c->in->len != before);
-	if (c->ended && !c->out->len && !c->waits) {
+	if (c->ended && !c->out->len && !c->waits && !c->streams) {
 		conn_free(c);
 		return;
 	}
@@ -157,10 +160,10 @@ static void conn_ready(int fd, int events, void *arg)
 			c->ended = true;
 		if (c->ended && c->in->len && !c->overlong) /* a last line without its end */
 			g_string_append_c(c->in, '\n');
-		if (n > 0)
+		if (n > 0 && !c->streams)
 			g_string_append_len(c->in, buf, n);
 	}
-	if (events & SIP_ERROR && c->ended && c->waits) {
+	if (events & SIP_ERROR && c->ended && (c->waits || c->streams)) {
 		conn_free(c);
 		return;
 	}
@@ -171,6 +174,12 @@ static void conn_events(struct control_conn *c)
 {
 	int want = 0;
 
+	if (c->streams) {
+		/* one that only closed its sending side is found gone by the next line */
+		want = (c->ended ? 0 : SIP_READ) | (c->out->len ? SIP_WRITE : 0);
+		sip_loop_fd(c->control->app->loop, c->fd, want, conn_ready, c);
+		return;
+	}
 	if (!c->ended && !c->waits && !c->out->len)
 		want |= SIP_READ;
 	if (c->out->len)
@@ -185,6 +194,26 @@ void control_answer(struct control_conn *c, json_t *answer)
 	c->waits = false;
 	say(c, answer);
 	go_on(c);
+}
+
+void control_stream(struct control_conn *c)
+{
+	c->streams = true;
+	g_string_truncate(c->in, 0);
+}
+
+bool control_line(struct control_conn *c, const char *line, size_t n)
+{
+	if (c->out->len - c->sent + n > STREAM_MOST)
+		return false;
+	if (c->sent > STREAM_MOST / 4) {
+		g_string_erase(c->out, 0, (gssize)c->sent);
+		c->sent = 0;
+	}
+	g_string_append_len(c->out, line, (gssize)n);
+	g_string_append_c(c->out, '\n');
+	conn_events(c);
+	return true;
 }
 
 static void welcome(struct control *ctl, int s)

@@ -14,7 +14,6 @@
 #include "base/log.h"
 
 enum { EXIT_CLEAN, EXIT_REFUSED, EXIT_USAGE, EXIT_CANNOT_START };
-enum { STOP_LOOK_MS = 50, STOP_MOST_MS = 10000 };
 enum { DATAGRAM = 2304 }; /* of a receive buffer, as the kernel counts an answer */
 
 static const char usage[] =
@@ -118,8 +117,11 @@ static int examine(const struct options *o)
 	struct rg_faults *f = rg_faults_new();
 	struct generation *g =
 		generation_load((const char *const *)o->path->pdata, o->plugin_dir, NULL, f);
-	int rc = g ? EXIT_CLEAN : EXIT_REFUSED;
+	int rc;
 
+	if (g)
+		record_close(record_open(g, true, f));
+	rc = rg_faults_errors(f) ? EXIT_REFUSED : EXIT_CLEAN;
 	if (o->dump) {
 		print_faults(f, stderr);
 		if (g)
@@ -163,38 +165,6 @@ void app_summary(struct app *app, char *buf, size_t size)
 		 n.register_sent, n.register_ok, n.register_failed);
 }
 
-static void stop_look(void *arg)
-{
-	struct app *app = arg;
-	struct reg_counts n;
-
-	reg_engine_counts(app->engine, &n);
-	if ((reg_engine_busy(app->engine) || n.registered || n.by_state[RG_UNREGISTERING]) &&
-	    rg_now(app->timers) < app->stop_by)
-		rg_timer_set(app->timers, &app->stopping, rg_now(app->timers) + STOP_LOOK_MS,
-			     stop_look, app);
-	else
-		sip_loop_stop(app->loop);
-}
-
-static void stop(struct app *app)
-{
-	if (app->stop) { /* asked twice: at once */
-		sip_loop_stop(app->loop);
-		return;
-	}
-	app->stop = true;
-	notify("STOPPING=1");
-	rg_notice("stopping");
-	if (!app->gen->conf->gateway.unregister_on_stop) {
-		sip_loop_stop(app->loop);
-		return;
-	}
-	app->stop_by = rg_now(app->timers) + STOP_MOST_MS;
-	reg_engine_unregister_all(app->engine);
-	stop_look(app);
-}
-
 static void signalled(int sig, void *arg)
 {
 	struct app *app = arg;
@@ -209,7 +179,7 @@ static void signalled(int sig, void *arg)
 		rg_notice("%s", text);
 		break;
 	default:
-		stop(app);
+		app_stop(app);
 	}
 }
 
@@ -225,10 +195,10 @@ static void log_faults(const struct rg_faults *f)
 }
 
 /* 0, or an exit code; the reason was said. */
-static int load(struct app *app)
+static int load(struct app *app, struct record_file **records)
 {
-	struct rg_faults *f;
 	char *fault = generation_unreadable(app->path, app->plugin_dir);
+	struct rg_faults *f;
 
 	if (fault) {
 		rg_say(3, "regwayd: %s", fault);
@@ -237,9 +207,14 @@ static int load(struct app *app)
 	}
 	f = rg_faults_new();
 	app->gen = generation_load(app->path, app->plugin_dir, NULL, f);
+	if (app->gen)
+		*records = record_open(app->gen, false, f);
 	log_faults(f);
-	if (!app->gen)
+	if (rg_faults_errors(f)) {
 		rg_say(3, "regwayd: configuration refused: %zu errors", rg_faults_errors(f));
+		generation_free(app->gen);
+		app->gen = NULL;
+	}
 	rg_faults_free(f);
 	return app->gen ? 0 : EXIT_REFUSED;
 }
@@ -277,10 +252,13 @@ static void begin(struct app *app)
 		.window_cap = sip_stack_rcvbuf(app->stack) / DATAGRAM, .moved = moved,
 		.trunk = trunk_changed, .arg = app,
 	};
+	struct relay_env env = { app->stack, NULL, record_call, app };
 
 	name_servers_apply(app);
 	app->engine = reg_engine_new(&opt);
 	sip_stack_engine(app->stack, app->engine);
+	env.engine = app->engine;
+	app->relay = relay_new(&env);
 	reg_engine_apply(app->engine,
 			 reg_plan_new(NULL, NULL, app->gen->conf, app->gen->policy), NULL, NULL);
 	services_apply(app);
@@ -293,17 +271,21 @@ static void end(struct app *app)
 		reload_stop(app);
 		control_close(app);
 		services_stop(app);
+		relay_free(app->relay);
 		link_stop(app);
 		alarm_stop(app);
 		rate_stop(app);
 		rg_timer_stop(app->timers, &app->stopping);
 		reg_engine_free(app->engine);
 	}
+	record_stop(app);
 	network_stop(app);
 	sip_stack_free(app->stack);
 	sip_loop_free(app->loop);
 	generation_free(app->gen);
 	json_decref(app->reload_faults);
+	if (app->call_text)
+		g_string_chunk_free(app->call_text);
 	if (app->raised)
 		g_hash_table_destroy(app->raised);
 	rg_timers_free(app->timers);
@@ -311,7 +293,8 @@ static void end(struct app *app)
 
 static int run(struct app *app)
 {
-	int rc = load(app);
+	struct record_file *records = NULL;
+	int rc = load(app, &records);
 
 	if (!rc)
 		rc = open_network(app);
@@ -320,6 +303,8 @@ static int run(struct app *app)
 		app->reload_faults = json_array();
 		app->reload_ok = true;
 		begin(app);
+		record_use(app, records);
+		records = NULL;
 		if (control_open(app))
 			rc = EXIT_CANNOT_START;
 	}
@@ -331,6 +316,7 @@ static int run(struct app *app)
 		if (sip_loop_run(app->loop))
 			rc = EXIT_CANNOT_START;
 	}
+	record_close(records);
 	end(app);
 	return rc;
 }
@@ -354,7 +340,7 @@ int main(int argc, char **argv)
 		.plugin_dir = RG_PREFIX "/lib/regway/plugins",
 		.socket = "/run/regway/control.sock", .state_dir = "/var/lib/regway",
 	};
-	struct app app = { .stop = false };
+	struct app app = { .stop = 0 };
 	int rc = read_options(argc, argv, &o);
 
 	if (rc < 0 && o.verbose)

@@ -25,6 +25,7 @@ struct reload {
 	struct rg_faults *faults;
 	struct generation *next;
 	struct reg_plan *plan;
+	struct record_file *records;
 	GThread *thread;
 	struct rg_timer wait;
 	GArray *waiting, *later; /* later: for the one after */
@@ -51,6 +52,7 @@ static void reload_free(struct reload *r)
 	rg_faults_free(r->faults);
 	generation_free(r->next);
 	reg_plan_free(r->plan);
+	record_close(r->records);
 	g_strfreev(r->path);
 	g_array_free(r->waiting, TRUE);
 	if (r->later)
@@ -160,6 +162,9 @@ static void commit(struct reload *r)
 		rg_warn("%s", rg_faults_text(r->faults, i));
 	name_servers_apply(app);
 	reg_engine_apply(app->engine, plan, applied, r);
+	relay_reloaded(app->relay);
+	record_use(app, r->records);
+	r->records = NULL;
 	link_apply(app);
 	services_apply(app);
 	generation_free(old);
@@ -216,6 +221,12 @@ static gpointer build(gpointer arg)
 
 	r->next = generation_load((const char *const *)r->path, r->app->plugin_dir, r->modules,
 				  r->faults);
+	if (r->next)
+		r->records = record_open(r->next, r->check, r->faults);
+	if (rg_faults_errors(r->faults)) {
+		generation_free(r->next);
+		r->next = NULL;
+	}
 	if (r->next && !r->check)
 		r->plan = reg_plan_new(r->conf, r->policy, r->next->conf, r->next->policy);
 	sip_loop_post(r->app->loop, built, r);

@@ -166,6 +166,11 @@ static size_t host_accounts(uint32_t *cursor, struct rg_row *row, size_t n)
 	return got;
 }
 
+static size_t host_calls(uint64_t *cursor, struct rg_call *row, size_t n)
+{
+	return calls_rows(the_app, cursor, row, n);
+}
+
 static int host_command(struct rg_self *s, const char *text, size_t n,
 			void (*h)(const char *, size_t, bool, void *), void *arg)
 {
@@ -174,7 +179,7 @@ static int host_command(struct rg_self *s, const char *text, size_t n,
 	char *out;
 
 	/* those that answer later need a connection to answer to */
-	if (!cmd || !strcmp(cmd, "reload") || !strcmp(cmd, "check")) {
+	if (!cmd || !strcmp(cmd, "reload") || !strcmp(cmd, "check") || !strcmp(cmd, "trace")) {
 		json_decref(line);
 		return EINVAL;
 	}
@@ -201,7 +206,7 @@ static const struct rg_host host = {
 	.abi = RG_ABI, .size = sizeof host, .now = host_now, .wall_ms = host_wall_ms,
 	.fd = host_fd, .timer = host_timer, .post = host_post, .log = host_log,
 	.accounts = host_accounts, .command = host_command, .trunk = host_trunk,
-	.link = host_link,
+	.link = host_link, .calls = host_calls,
 };
 
 /* ---- running ------------------------------------------------------------------------------ */

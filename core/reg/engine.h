@@ -135,6 +135,8 @@ struct reg_account_info {
  * forward; false at the end.  O(1) a row.  light: neither aor, contact nor transitions. */
 bool reg_engine_next(struct reg_engine *, uint32_t *pos, struct reg_account_info *, bool light);
 bool reg_engine_find(struct reg_engine *, const char *name, struct reg_account_info *);
+/* What the network knows the account by; NULL: there is none.  Valid until the loop goes on. */
+const struct reg_dialogue *reg_engine_dialogue(struct reg_engine *, const char *name);
 
 struct reg_server_info {
 	const char *proxy_set;

@@ -151,6 +151,13 @@ bool reg_engine_find(struct reg_engine *e, const char *name, struct reg_account_
 	return a != NULL;
 }
 
+const struct reg_dialogue *reg_engine_dialogue(struct reg_engine *e, const char *name)
+{
+	struct reg_account *a = account_find(e, name);
+
+	return a ? &a->dialogue : NULL;
+}
+
 bool reg_engine_next_server(struct reg_engine *e, uint32_t *set, uint32_t *rank,
 			    struct reg_server_info *x)
 {

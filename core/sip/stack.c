@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <glib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -107,6 +108,22 @@ static void traced(void *arg, bool sent, const struct rg_addr *local, const stru
 	}
 	s->trace(s->trace_arg, sent, local, peer, g->str, g->len);
 	g_string_free(g, TRUE);
+}
+
+static bool is_hex(const uint8_t id[16], const char *text)
+{
+	char hex[33];
+
+	for (int i = 0; i < 16; i++)
+		snprintf(hex + 2 * i, 3, "%02x", id[i]);
+	return !strcmp(hex, text);
+}
+
+bool sip_stack_is_of(const struct reg_dialogue *d, const char *call_id)
+{
+	const struct sip_subscription *s = d->subscription;
+
+	return is_hex(d->id, call_id) || (s && is_hex(s->id, call_id));
 }
 
 void sip_stack_trace(struct sip_stack *s, sip_stack_trace_h *h, void *arg)

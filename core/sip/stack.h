@@ -49,6 +49,9 @@ const char *sip_stack_service_route(const struct reg_dialogue *);
 const char *sip_stack_path(const struct reg_dialogue *);
 const char *sip_stack_associated_uri(const struct reg_dialogue *);
 
+/* Is this the Call-ID of the account's REGISTERs, or of its subscription? */
+bool sip_stack_is_of(const struct reg_dialogue *, const char *call_id);
+
 /* Each message as it passes, with the credentials in it masked; NULL ends it. */
 typedef void (sip_stack_trace_h)(void *arg, bool sent, const struct rg_addr *local,
 			   const struct rg_addr *peer, const char *data, size_t len);

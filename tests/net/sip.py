@@ -5,11 +5,12 @@ import secrets
 
 SHORT = {"v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "l": "content-length",
          "k": "supported", "c": "content-type", "s": "subject"}
-REASON = {100: "Trying", 180: "Ringing", 200: "OK", 301: "Moved Permanently", 302: "Moved Temporarily",
+REASON = {100: "Trying", 180: "Ringing", 183: "Session Progress", 200: "OK", 202: "Accepted", 301: "Moved Permanently", 302: "Moved Temporarily",
           400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
-          405: "Method Not Allowed", 407: "Proxy Authentication Required", 408: "Request Timeout",
-          423: "Interval Too Brief", 480: "Temporarily Unavailable", 486: "Busy Here",
-          500: "Server Internal Error", 503: "Service Unavailable", 603: "Decline"}
+          405: "Method Not Allowed", 407: "Proxy Authentication Required", 408: "Request Timeout", 423: "Interval Too Brief", 480: "Temporarily Unavailable",
+          481: "Call/Transaction Does Not Exist", 486: "Busy Here", 487: "Request Terminated",
+          488: "Not Acceptable Here", 491: "Request Pending", 500: "Server Internal Error",
+          503: "Service Unavailable", 603: "Decline"}
 HASH = {"MD5": "md5", "SHA-256": "sha256", "SHA-512-256": "sha512_256"}
 
 
@@ -52,6 +53,14 @@ class Message:
         return self._param("from", "tag")
 
     @property
+    def to_tag(self):
+        return self._param("to", "tag")
+
+    @property
+    def cseq_method(self):
+        return self.get("cseq", "0 x").split()[1]
+
+    @property
     def cseq(self):
         return int(self.get("cseq", "0 x").split()[0])
 
@@ -63,6 +72,24 @@ class Message:
     def user(self):
         m = re.search(r"sips?:([^@>;]+)@", self.get("to", ""))
         return m.group(1) if m else ""
+
+    def uri_of(self, header):
+        """The URI of From, To and their like."""
+        text = self.get(header, "")
+        m = re.search(r"<([^>]*)>", text)
+        return m.group(1) if m else text.split(";")[0].strip()
+
+    def user_of(self, header):
+        m = re.search(r"(?:sips?|tel):([^@>;]+)", self.uri_of(header))
+        return m.group(1) if m else ""
+
+    def host_of(self, header):
+        m = re.search(r"sips?:(?:[^@>]*@)?([^;>:]+)", self.uri_of(header))
+        return m.group(1) if m else ""
+
+    def values(self, header):
+        """Of a header with comma-separated <...> values, over all its lines."""
+        return [v.strip() for line in self.all(header) for v in re.findall(r"[^,<]*<[^>]*>[^,]*|[^,]+", line)]
 
     @property
     def contact(self):

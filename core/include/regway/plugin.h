@@ -25,7 +25,7 @@
 #include <string.h>
 
 #define RG_ABI_MAJOR 1 /* raised: every plugin must be rebuilt            */
-#define RG_ABI_MINOR 0 /* raised: members were appended, old plugins load */
+#define RG_ABI_MINOR 1 /* raised: members were appended, old plugins load */
 #define RG_ABI ((uint32_t)RG_ABI_MAJOR << 16 | RG_ABI_MINOR)
 
 /* Most servers of a proxy set; most actions of one chain run. */
@@ -423,6 +423,17 @@ struct rg_transition {
 	const char *server;
 };
 
+/* One call, or one request that stands alone, while it is up; strings are valid until the
+ * next page is asked for.  Times are Unix ms, 0: not yet. */
+struct rg_call {
+	uint64_t id; /* ascending, never used again */
+	const char *session_id, *method, *state; /* as regwayctl calls has them */
+	const char *from, *to; /* URIs as the caller wrote them */
+	const char *account, *from_group, *to_group, *server; /* "": none */
+	bool outbound; /* towards the serving side */
+	int64_t began_at, answered_at;
+};
+
 struct rg_host {
 	uint32_t abi, size;
 	rg_ms (*now)(void);
@@ -442,6 +453,8 @@ struct rg_host {
 		       void (*)(const char *, size_t, bool last, void *arg), void *arg);
 	int (*trunk)(const char *id, bool up);
 	int (*link)(const char *ifname, bool up);
+	/* As accounts; from ABI 1.1 on. */
+	size_t (*calls)(uint64_t *cursor, struct rg_call *, size_t n);
 };
 
 struct rg_service {
