@@ -199,6 +199,8 @@ void reg_answered(struct reg_engine *e, uint64_t token, const struct reg_answer 
 
 		lie.reason = ans->bound ? "granted no time" : "the answer has no binding of ours";
 		v = answer_failed(e, a, &lie);
+	} else if (!unwanted(e, a) && round_resends(e, a, ans)) {
+		return;
 	} else {
 		v = answer_failed(e, a, ans);
 	}

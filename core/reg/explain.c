@@ -155,6 +155,10 @@ static void say_waits(struct reg_engine *e, const struct reg_account *a, struct 
 		if (r->list.n > 1)
 			say(w, ", server %u of %u of this round", r->at + 1u, r->list.n);
 		break;
+	case WAITS_RESEND:
+		say(w, "%s refuses, and is asked again in %lld s (RetryCounts: %u of %u)",
+		    address(e, r->server, text), seconds_to(e, a->next_at), r->resent, r->resends);
+		break;
 	default:
 		say(w, "between two steps");
 		break;
@@ -273,7 +277,7 @@ static const char *const verb_name[] = {
 static const char *const waits_name[] = {
 	[WAITS_NOT] = "", [WAITS_START] = "its turn (RegisterRate)",
 	[WAITS_NAME] = "the name to resolve", [WAITS_WINDOW] = "a place at the server",
-	[WAITS_ANSWER] = "an answer",
+	[WAITS_ANSWER] = "an answer", [WAITS_RESEND] = "its next repetition (RetryCounts)",
 };
 
 /* Those that have asked to be left alone for a while are not asked. */

@@ -312,7 +312,8 @@ void fsm_rethink(struct reg_engine *e, struct reg_account *a)
 	if (!a->by_hand && !a->dying && a->conf->reg != RG_REG_NO)
 		ports_lease(e, a);
 	goal = chain_goal(e, a, &by);
-	if ((a->waits == WAITS_START || a->waits == WAITS_NAME || a->waits == WAITS_WINDOW) &&
+	if ((a->waits == WAITS_START || a->waits == WAITS_NAME || a->waits == WAITS_WINDOW ||
+	     a->waits == WAITS_RESEND) &&
 	    goal != RG_REGISTER && a->state != RG_UNREGISTERING) {
 		round_cancel(e, a);
 		if (a->registrar)
@@ -476,6 +477,10 @@ static void next(struct reg_engine *e, struct reg_account *a)
 	const char *by;
 
 	a->next_at = RG_NEVER;
+	if (a->waits == WAITS_RESEND) {
+		round_resend(e, a);
+		return;
+	}
 	if (a->state == RG_BOUND) {
 		round_begin(e, a, RG_FOR_REFRESH);
 		return;

@@ -180,12 +180,13 @@ struct reg_link { /* one policy of one account */
 	struct reg_share *share;
 };
 
-enum reg_waits { WAITS_NOT, WAITS_START, WAITS_NAME, WAITS_WINDOW, WAITS_ANSWER };
+enum reg_waits { WAITS_NOT, WAITS_START, WAITS_NAME, WAITS_WINDOW, WAITS_ANSWER, WAITS_RESEND };
 
 struct reg_round { /* only while in use */
 	struct rg_list list;
 	uint8_t at, purpose;
 	uint8_t again;		/* same server asked again */
+	uint8_t resends, resent; /* RetryCounts: to a server that refuses */
 	bool adopted;		/* a 423 was obeyed in this attempt */
 	bool pinned;		/* only the registrar was in the list */
 	uint32_t server;
@@ -393,6 +394,8 @@ void fsm_lost(struct reg_engine *, struct reg_account *, uint32_t retry_after);
 void round_begin(struct reg_engine *, struct reg_account *, enum rg_purpose);
 void round_unregister(struct reg_engine *, struct reg_account *, uint32_t server);
 void round_go(struct reg_engine *, struct reg_account *); /* has a slot of the window */
+bool round_resends(struct reg_engine *, struct reg_account *, const struct reg_answer *);
+void round_resend(struct reg_engine *, struct reg_account *); /* its pause is over */
 void round_unanswered(struct reg_engine *, struct reg_account *); /* server is down */
 void round_end(struct reg_engine *, struct reg_account *);
 void round_cancel(struct reg_engine *, struct reg_account *);
@@ -529,6 +532,7 @@ struct reg_outgoing {
 	struct rg_request q;
 	uint32_t budget_ms;
 	uint8_t retransmissions;
+	uint8_t resends; /* to a server that refuses (RetryCounts), before the next */
 };
 uint32_t request_time(unsigned retransmissions, bool invite); /* ms */
 /* Time and retransmissions that one server of the set gets for the request; more: another

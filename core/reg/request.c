@@ -28,6 +28,7 @@ void request_budget(const struct conf_proxy_set *ps, const struct conf_gateway *
 
 	o->budget_ms = 64 * T1_MS;
 	o->retransmissions = 255;
+	o->resends = 0;
 	if (ps && ps->total_timeout) {
 		o->budget_ms = 1000 * ps->total_timeout;
 		return;
@@ -35,9 +36,9 @@ void request_budget(const struct conf_proxy_set *ps, const struct conf_gateway *
 	if (!more)
 		return;
 	if (o->q.retransmissions != RG_AS_SET)
-		retransmissions = o->q.retransmissions;
+		retransmissions = o->resends = o->q.retransmissions;
 	else if (ps && ps->retry_counts >= 0)
-		retransmissions = ps->retry_counts;
+		retransmissions = o->resends = (uint8_t)ps->retry_counts;
 	else if (ps && ps->hot_swap)
 		retransmissions = g->hot_swap_rtx;
 	if (retransmissions < 0)

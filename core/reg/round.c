@@ -7,6 +7,7 @@
 #include <string.h>
 
 enum {
+	RESEND_MS = 500, RESEND_MOST_MS = 4000, /* as retransmissions: T1, T2 */
 	UNREGISTER_MS = 4000, /* nobody waits longer for a good-bye */
 	ROUNDS_KEPT = 2048
 };
@@ -125,6 +126,7 @@ static int send(struct reg_engine *e, struct reg_account *a, struct reg_server *
 		m.budget_ms = UNREGISTER_MS;
 		m.retransmissions = 255;
 	}
+	r->resends = leaving ? 0 : o.resends;
 	err = e->port->send_register(e->port->arg, &m);
 	if (!err) {
 		gen_use(a->gen);
@@ -186,8 +188,23 @@ static bool goes_on(struct reg_engine *e, struct reg_account *a, enum rg_verdict
 	if (v == RG_NEXT) {
 		r->at++;
 		r->adopted = false;
-		r->again = 0;
+		r->again = r->resent = 0;
 	}
+	return true;
+}
+
+/* A server that refuses gets RetryCounts repetitions, as far apart as retransmissions
+ * would be, before it counts as failed.  true: the account waits for the next one. */
+bool round_resends(struct reg_engine *e, struct reg_account *a, const struct reg_answer *ans)
+{
+	struct reg_round *r = a->round;
+
+	if (!ans->transport_failed || r->resent >= r->resends)
+		return false;
+	a->next_at = rg_now(e->timers) + MIN(RESEND_MS << MIN(r->resent, 10), RESEND_MOST_MS);
+	r->resent++;
+	a->waits = WAITS_RESEND;
+	account_timer(e, a);
 	return true;
 }
 
@@ -220,6 +237,8 @@ static void attempt(struct reg_engine *e, struct reg_account *a)
 			none.transport_failed = true;
 			none.reason = g_strerror(err);
 			server_leave(e, s, &none, rg_now(e->timers));
+			if (round_resends(e, a, &none))
+				return;
 		}
 		if (a->state != RG_UNREGISTERING)
 			v = answer_failed(e, a, &none);
@@ -337,9 +356,17 @@ void round_go(struct reg_engine *e, struct reg_account *a)
 		return;
 	none.reason = g_strerror(err);
 	server_leave(e, s, &none, rg_now(e->timers));
+	if (round_resends(e, a, &none))
+		return;
 	if (a->state != RG_UNREGISTERING)
 		v = answer_failed(e, a, &none);
 	round_follow(e, a, v);
+}
+
+void round_resend(struct reg_engine *e, struct reg_account *a)
+{
+	a->waits = WAITS_NOT;
+	attempt(e, a);
 }
 
 void round_unanswered(struct reg_engine *e, struct reg_account *a)
