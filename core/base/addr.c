@@ -5,8 +5,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "regway/plugin.h"
+
+/* A socket for IPv6 alone reaches no IPv4 address, however it is written. */
+static bool is_mapped(const uint8_t ip[16])
+{
+	static const uint8_t prefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+
+	return !memcmp(ip, prefix, sizeof prefix);
+}
 
 static bool parse_v6(struct rg_addr *a, const char *text, size_t n)
 {
@@ -23,6 +32,11 @@ static bool parse_v6(struct rg_addr *a, const char *text, size_t n)
 		return false;
 	a->family = 6;
 	a->scope = zone ? if_nametoindex(zone) : 0;
+	if (is_mapped(a->ip)) {
+		memmove(a->ip, a->ip + 12, 4);
+		memset(a->ip + 4, 0, 12);
+		a->family = 4;
+	}
 	return !zone || a->scope;
 }
 
@@ -100,16 +114,21 @@ char *rg_addr_ip(const struct rg_addr *a, char buf[RG_ADDR_TEXT])
 
 char *rg_addr_text(const struct rg_addr *a, char buf[RG_ADDR_TEXT])
 {
-	char ip[RG_ADDR_TEXT];
+	char ip[RG_ADDR_TEXT], zone[IF_NAMESIZE] = "";
 
-	snprintf(buf, RG_ADDR_TEXT, a->family == 6 ? "[%.46s]:%u" : "%.46s:%u",
-		 rg_addr_ip(a, ip), a->port);
+	if (a->family != 6)
+		snprintf(buf, RG_ADDR_TEXT, "%.46s:%u", rg_addr_ip(a, ip), a->port);
+	else if (a->scope && if_indextoname(a->scope, zone))
+		snprintf(buf, RG_ADDR_TEXT, "[%.46s%%%s]:%u", rg_addr_ip(a, ip), zone, a->port);
+	else
+		snprintf(buf, RG_ADDR_TEXT, "[%.46s]:%u", rg_addr_ip(a, ip), a->port);
 	return buf;
 }
 
 bool rg_addr_same_ip(const struct rg_addr *a, const struct rg_addr *b)
 {
-	return a->family == b->family && !memcmp(a->ip, b->ip, sizeof a->ip);
+	return a->family == b->family && !memcmp(a->ip, b->ip, sizeof a->ip) &&
+	       (a->scope == b->scope || !a->scope || !b->scope);
 }
 
 bool rg_addr_equal(const struct rg_addr *a, const struct rg_addr *b)
@@ -126,6 +145,20 @@ unsigned rg_addr_hash(const struct rg_addr *a)
 	h = (h ^ (a->port & 0xff)) * 16777619u;
 	h = (h ^ (unsigned)(a->port >> 8)) * 16777619u;
 	return (h ^ a->transport) * 16777619u;
+}
+
+char *rg_tls_name(const char *domain, const char *context, char buf[RG_TLS_NAME])
+{
+	bool other = *context && strcasecmp(context, "default");
+
+	snprintf(buf, RG_TLS_NAME, "%.255s%s%.255s", domain, other ? "," : "",
+		 other ? context : "");
+	return buf;
+}
+
+size_t rg_tls_domain(const char *tls_name)
+{
+	return strcspn(tls_name, ",");
 }
 
 const char *rg_transport_name(uint8_t transport)

@@ -17,37 +17,39 @@ static const char *raw_value(const struct conf_raw *r, const char *key)
 	return "";
 }
 
-static bool usable(const struct ifaddrs *a, const char *name, int family)
+/* An address that others can reach outranks one of the link. */
+static void better(struct rg_addr *have, const struct sockaddr_in6 *sin6)
 {
-	return a->ifa_addr && a->ifa_addr->sa_family == family &&
-	       !strcmp(a->ifa_name, name);
+	bool link = IN6_IS_ADDR_LINKLOCAL(&sin6->sin6_addr);
+
+	if (have->family && (link || !have->scope))
+		return;
+	*have = (struct rg_addr){ .family = 6, .scope = link ? sin6->sin6_scope_id : 0 };
+	memcpy(have->ip, &sin6->sin6_addr, 16);
 }
 
-/* The first address of a system interface, IPv4 before IPv6. */
-static bool system_address(const char *name, struct rg_addr *addr)
+/* The addresses of a system interface, one of a family. */
+static bool system_address(const char *name, struct rg_addr *addr, struct rg_addr *addr6)
 {
 	struct ifaddrs *all, *a;
 
 	if (getifaddrs(&all))
 		return false;
-	for (a = all; a && !usable(a, name, AF_INET); a = a->ifa_next)
-		;
-	if (a) {
-		memcpy(addr->ip, &((struct sockaddr_in *)(void *)a->ifa_addr)->sin_addr,
-		       4);
+	for (a = all; a; a = a->ifa_next) {
+		if (!a->ifa_addr || strcmp(a->ifa_name, name))
+			continue;
+		if (a->ifa_addr->sa_family == AF_INET6)
+			better(addr6, (const void *)a->ifa_addr);
+		if (a->ifa_addr->sa_family != AF_INET || addr->family)
+			continue;
 		addr->family = 4;
-	} else {
-		for (a = all; a && !usable(a, name, AF_INET6); a = a->ifa_next)
-			;
-	}
-	if (a && !addr->family) {
-		const struct sockaddr_in6 *sin6 = (const void *)a->ifa_addr;
-
-		memcpy(addr->ip, &sin6->sin6_addr, 16);
-		addr->scope = sin6->sin6_scope_id;
-		addr->family = 6;
+		memcpy(addr->ip, &((struct sockaddr_in *)(void *)a->ifa_addr)->sin_addr, 4);
 	}
 	freeifaddrs(all);
+	if (!addr->family) {
+		*addr = *addr6;
+		addr6->family = 0;
+	}
 	return addr->family != 0;
 }
 
@@ -78,8 +80,12 @@ static void interface_address(struct load *l, struct conf_sip_interface *i)
 		const struct conf_raw *r = &c->raw[CONF_INTERFACE_TABLE][at];
 
 		i->closed = !rg_addr_parse_ip(&i->addr, raw_value(r, "IPAddress"));
-	} else if (!rg_addr_parse_ip(&i->addr, i->network_interface) &&
-		   !system_address(i->network_interface, &i->addr)) {
+		return;
+	}
+	if (rg_addr_parse_ip(&i->addr, i->network_interface))
+		return;
+	i->device = true;
+	if (!system_address(i->network_interface, &i->addr, &i->addr6)) {
 		i->closed = true;
 		row_warn(l, &i->row,
 			 "SIP interface %s: there is no network interface '%s' (yet): "
@@ -149,31 +155,40 @@ void build_interfaces(struct load *l)
 
 /* ---- proxy sets and their addresses -------------------------------------------------- */
 
-static void set_interface(struct load *l, struct conf_proxy_set *s,
-			  const struct draft_proxy_set *d)
+/* Position of the first of these that exists; CONF_NONE: none does. */
+static uint32_t interface_of(struct load *l, const struct conf_proxy_set *s,
+			     const char *const names[2])
 {
-	const char *all[] = { d->sbc4, d->gw4, d->sbc6, d->gw6 };
 	const struct conf *c = &l->w->c;
 	char buf[96];
 
-	s->interface = 0;
-	for (size_t i = 0; i < G_N_ELEMENTS(all); i++) {
+	for (int i = 0; i < 2; i++) {
 		uint32_t at;
 
-		if (!*all[i])
+		if (!*names[i])
 			continue;
-		at = names_refer(&l->w->sip_interface, c->n_sip_interface, all[i]);
-		if (at != CONF_NONE) {
-			s->interface = at;
-			return;
-		}
+		at = names_refer(&l->w->sip_interface, c->n_sip_interface, names[i]);
+		if (at != CONF_NONE)
+			return at;
 		row_warn(
 			l, &s->row,
 			"ProxySet %s: there is no SIPInterface '%s': the first is used%s",
-			s->row.name, all[i],
-			build_hint(l, &l->w->sip_interface, c->n_sip_interface, all[i],
+			s->row.name, names[i],
+			build_hint(l, &l->w->sip_interface, c->n_sip_interface, names[i],
 				   buf));
 	}
+	return CONF_NONE;
+}
+
+/* One for a family serves the other as well, unless that has its own. */
+static void set_interface(struct load *l, struct conf_proxy_set *s,
+			  const struct draft_proxy_set *d)
+{
+	uint32_t four = interface_of(l, s, (const char *const[]){ d->sbc4, d->gw4 });
+	uint32_t six = interface_of(l, s, (const char *const[]){ d->sbc6, d->gw6 });
+
+	s->interface = four != CONF_NONE ? four : six != CONF_NONE ? six : 0;
+	s->interface6 = six != CONF_NONE ? six : s->interface;
 }
 
 /* A set without a redundancy mode of its own has the global one, if that is set. */

@@ -17,7 +17,8 @@ static const struct schema_param rows[] = {
 		"address."),
 	ROW_INT(SIP_INTERFACE, "UDPPort", sip_interface, i.udp, 0, 65535, "5060", NULL, "0: none."),
 	ROW_INT(SIP_INTERFACE, "TCPPort", sip_interface, i.tcp, 0, 65535, "5060", NULL, "0: none."),
-	ROW_INT(SIP_INTERFACE, "TLSPort", sip_interface, i.tls, 0, 65535, "0", NULL, "0: none."),
+	ROW_INT(SIP_INTERFACE, "TLSPort", sip_interface, i.tls, 0, 65535, "0", NULL,
+		"0: none; TLS towards servers works without one."),
 	ROW_STR(SIP_INTERFACE, "AdditionalUDPPorts", sip_interface, ports, 255, "",
 		"Range x-y within 1025 to 65535 from which accounts get UDP ports of their own."),
 	ROW_INT(SIP_INTERFACE, "AdditionalUDPPortsMode", sip_interface, i.additional_mode, 0, 1,
@@ -25,6 +26,10 @@ static const struct schema_param rows[] = {
 		"Always Open=0,Open When Used=1", "When those ports are open."),
 	ROW_NAME(SIP_INTERFACE, "TLSContext", sip_interface, i.tls_context, 255,
 		"Row of TLSContexts; default is built in."),
+	ROW_INT(SIP_INTERFACE, "TLSMutualAuthentication", sip_interface, i.tls_mutual, -1, 1, "-1",
+		"Not Configured=-1,Disable=0,Enable=1",
+		"Those who connect to TLSPort must show a certificate; -1: as "
+		"RequireClientCertificate of the context."),
 
 	ROW_INDEX(PROXY_SET, proxy_set, s, 40),
 	ROW_NAME(PROXY_SET, "SBCIPv4SIPInterfaceName", proxy_set, sbc4, 255,

@@ -15,6 +15,7 @@
  *   alarm.c       the operator's command
  *   link.c        which network devices a SIP interface uses
  *   network.c     its addresses and ports
+ *   tls.c         the contexts of TLS
  *   nameserver.c  which name servers are asked
  *   rate.c        how much a second
  *   notify.c      systemd
@@ -39,6 +40,7 @@ struct generation {
 	struct policy_modules *modules;
 	struct conf *conf;
 	struct policy *policy;
+	struct sip_tls_contexts *tls;
 };
 
 struct reload;
@@ -49,6 +51,7 @@ struct control;
 struct services;
 struct alarms;
 struct links;
+struct network;
 
 enum rate_of { RATE_SENT, RATE_OK, RATES };
 enum { RATE_SAMPLES = 11 }; /* a second apart */
@@ -81,8 +84,7 @@ struct app {
 	int64_t reload_at; /* wall clock, s, of the last reload; 0 none */
 	bool reload_ok, again; /* again: one more was asked for meanwhile */
 	json_t *reload_faults;
-	struct conf *network; /* whose interfaces are open, or wait for their address */
-	struct rg_timer missing;
+	struct network *network;
 	struct rate rate;
 	struct rg_timer stopping, alive;
 	rg_ms stop_by;
@@ -212,11 +214,17 @@ void notify_alive(struct app *);
 
 /* ---- network.c ---- */
 
-/* Make the interfaces of a configuration those of the SIP layer.  One whose address or
- * device is missing stays closed, is said so, and opened when it appears.  0 or an
- * errno with what could not be had; then nothing has changed. */
-int network_apply(struct app *, struct conf *, struct rg_addr *bad);
+/* Make the interfaces and TLS contexts of a configuration those of the SIP layer.  One
+ * whose address or device is missing stays closed, is said so, and opened when it appears.
+ * 0 or an errno with what could not be had; then nothing has changed. */
+int network_apply(struct app *, const struct generation *, struct rg_addr *bad);
 void network_stop(struct app *);
+
+/* ---- tls.c ---- */
+
+/* With the files that the rows name; what is wrong with them is added to the faults.  May
+ * run in any thread. */
+struct sip_tls_contexts *tls_contexts(const struct conf *, struct rg_faults *);
 
 /* ---- main.c ---- */
 

@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sip/tls.h"
+
 struct generation *generation_load(const char *const *path, const char *plugin_dir,
 				   struct policy_modules *prev, struct rg_faults *f)
 {
@@ -21,6 +23,8 @@ struct generation *generation_load(const char *const *path, const char *plugin_d
 		g->conf = conf_load(path, n, g->schema, f);
 	if (g->conf)
 		g->policy = policy_build(g->modules, g->conf, g->schema, f);
+	if (g->conf)
+		g->tls = tls_contexts(g->conf, f);
 	rg_faults_sort(f);
 	if (g->policy && !rg_faults_errors(f))
 		return g;
@@ -36,6 +40,7 @@ void generation_free(struct generation *g)
 		policy_unref(g->policy);
 	if (g->conf)
 		conf_unref(g->conf);
+	sip_tls_contexts_unref(g->tls);
 	schema_free(g->schema);
 	if (g->modules)
 		policy_modules_unref(g->modules);

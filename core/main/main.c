@@ -236,7 +236,7 @@ static int open_network(struct app *app)
 		rg_say(3, "regwayd: %s", g_strerror(err));
 		return EXIT_CANNOT_START;
 	}
-	err = network_apply(app, app->gen->conf, &bad);
+	err = network_apply(app, app->gen, &bad);
 	if (err) {
 		rg_say(3, "regwayd: %s %s: %s", rg_addr_text(&bad, where),
 		       rg_transport_name(bad.transport), g_strerror(err));

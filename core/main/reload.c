@@ -193,7 +193,7 @@ static void prepare(void *arg)
 		rg_timer_set(r->app->timers, &r->wait, rg_now(r->app->timers) + 20, prepare, r);
 		return;
 	}
-	err = network_apply(r->app, r->next->conf, &bad);
+	err = network_apply(r->app, r->next, &bad);
 	if (err) {
 		char *why = g_strdup_printf("%s %s: %s", rg_addr_text(&bad, where),
 					    rg_transport_name(bad.transport), g_strerror(err));

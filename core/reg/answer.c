@@ -211,6 +211,7 @@ void reg_answered(struct reg_engine *e, uint64_t token, const struct reg_answer 
  * the accounts bound there REGISTER anew. */
 void reg_disconnected(struct reg_engine *e, const struct rg_addr *addr, uint32_t interface)
 {
+	int8_t again = e->gen->conf->gateway.reregister_on_connection_failure;
 	struct rg_event ev = { .type = RG_EV_CONN_LOST };
 
 	for (guint i = 1; i < e->server->len; i++) {
@@ -223,7 +224,7 @@ void reg_disconnected(struct reg_engine *e, const struct rg_addr *addr, uint32_t
 			struct reg_set *set = g_ptr_array_index(s->sets, k);
 
 			walk_members(e, &set->members, &ev);
-			if (e->gen->conf->gateway.reregister_on_connection_failure)
+			if (again > 0 || (again < 0 && addr->transport == RG_TLS))
 				walk_bound(e, &set->members, s->id, RG_DO_REFRESH);
 		}
 	}

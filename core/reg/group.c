@@ -41,8 +41,9 @@ static bool told_by_keepalive(const struct conf_proxy_set *ps)
 	return ps && ps->keepalive && ps->keepalive != KEEP_REGISTER;
 }
 
-/* Online is one server of its set up.  Without keep-alive nothing is known, and it
- * counts as online; with it, but before an answer, nothing is known yet. */
+/* Online is one server of its set up, with load balancing as many as it takes.  Without
+ * keep-alive nothing is known, and it counts as online; with it, but before an answer,
+ * nothing is known yet. */
 void group_status(struct reg_engine *e, struct reg_group *g)
 {
 	const struct conf_proxy_set *ps = g->set ? set_conf(g->set) : NULL;
@@ -61,6 +62,8 @@ void group_status(struct reg_engine *e, struct reg_group *g)
 		else if (g->set->view[i].health == RG_UNKNOWN && health == RG_DOWN)
 			health = RG_UNKNOWN;
 	}
+	if (g->set && !balance_enough(g->set))
+		health = RG_DOWN;
 	if (health == g->health)
 		return;
 	if (g->members.id->len > g->members.holes)
@@ -284,7 +287,8 @@ static void walk_one(struct reg_engine *e, struct reg_walk *w, uint32_t id)
 	if (!a || a->dying)
 		return;
 	if (w->bound_at) {
-		if (a->registrar == w->bound_at)
+		if (w->bound_at == WALK_UNBOUND ? !a->registrar && a->state == RG_BACKOFF
+						: a->registrar == w->bound_at)
 			fsm_do(e, a, w->verb);
 		return;
 	}
@@ -421,5 +425,30 @@ void reg_engine_link(struct reg_engine *e, const char *interface, bool up)
 
 		if (on_interface(set, interface))
 			walk_members(e, &set->members, &ev);
+	}
+}
+
+/* What was registered from the old address is registered from the new one, and those that
+ * had lost their way try again. */
+void reg_engine_moved(struct reg_engine *e, const char *interface)
+{
+	for (guint i = 1; i < e->server->len; i++) {
+		struct reg_server *s = g_ptr_array_index(e->server, i);
+
+		if (!s || strcmp(s->interface, interface))
+			continue;
+		if (s->down == DOWN_SILENT && !s->believed)
+			server_health(e, s, RG_UNKNOWN, DOWN_NOT);
+		for (guint k = 0; k < s->sets->len; k++) {
+			struct reg_set *set = g_ptr_array_index(s->sets, k);
+
+			walk_bound(e, &set->members, s->id, RG_DO_REFRESH);
+		}
+	}
+	for (guint i = 0; i < e->set->len; i++) {
+		struct reg_set *set = g_ptr_array_index(e->set, i);
+
+		if (on_interface(set, interface))
+			walk_bound(e, &set->members, WALK_UNBOUND, RG_DO_RESTART);
 	}
 }

@@ -93,7 +93,7 @@ static void entry_add(struct reg_set *set, GArray *l, uint32_t ip, const struct 
 	if (l->len == RG_SERVERS)
 		return;
 	if (addr->transport == RG_TLS)
-		conf_tls_name(p->host, ps->tls_context, tls_name);
+		rg_tls_name(p->host, ps->tls_context, tls_name);
 	x.s = server_get(set->e, addr, interface, tls_name);
 	for (guint i = 0; i < l->len; i++)
 		if (g_array_index(l, struct entry, i).s == x.s) {

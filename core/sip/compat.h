@@ -13,8 +13,6 @@
 #include <re_dbg.h> /* dbg_init() */
 
 #include <errno.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
 
 #ifndef RE_VER
 #error "RE_VER is not defined: see the Makefile"
@@ -57,28 +55,5 @@ static inline int compat_fd_listen(struct compat_fd *c, int fd, int flags, fd_h 
 	return err;
 }
 #endif
-
-/* Small messages must not wait for the acknowledgement of the one before. */
-static inline void compat_nodelay(struct tcp_conn *tc)
-{
-#if RE_VER < 20000
-	int on = 1;
-
-	(void)setsockopt(tcp_conn_fd(tc), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-#else
-	(void)tc;
-#endif
-}
-
-/* Wake us when n bytes are there, not at every segment of a long message. */
-static inline void compat_rcvlowat(struct tcp_conn *tc, int n)
-{
-#if RE_VER < 20000
-	(void)setsockopt(tcp_conn_fd(tc), SOL_SOCKET, SO_RCVLOWAT, &n, sizeof n);
-#else
-	(void)tc;
-	(void)n;
-#endif
-}
 
 #endif

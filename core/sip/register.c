@@ -9,6 +9,7 @@
 #include "sip/memo.h"
 #include "sip/message.h"
 #include "sip/probe.h"
+#include "sip/tls.h"
 
 enum { SPARES = 4096, REASON = 96, VALUES_MOST = 8 };
 
@@ -292,7 +293,7 @@ static bool met(struct sip_attempt *a, const struct sip_event *e)
 	if (!err)
 		return true;
 	sip_client_stop(a->client);
-	report_none(a, strerror(err), true);
+	report_none(a, sip_error(err), true);
 	return false;
 }
 
@@ -333,7 +334,7 @@ static void register_event(struct sip_client *c, const struct sip_event *e, void
 		report_none(a, "no answer", false);
 		break;
 	case SIP_FAILED:
-		report_none(a, strerror(e->err), true);
+		report_none(a, sip_error(e->err), true);
 		close_attempt(r, token, life);
 		break;
 	case SIP_GONE:

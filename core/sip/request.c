@@ -89,8 +89,8 @@ static void out_contact(struct out *o, struct sip_attempt *a, const struct reg_m
 static void out_route(struct out *o, const struct reg_message *r)
 {
 	out_lit(o, "Route: <sip:");
-	if (*r->tls_name)
-		out_str(o, r->tls_name);
+	if (*r->tls_name && !strchr(r->tls_name, ':'))
+		out_mem(o, r->tls_name, rg_tls_domain(r->tls_name));
 	else
 		out_address(o, &r->server);
 	out_lit(o, ";lr;transport=");

@@ -364,6 +364,11 @@ void sip_stack_engine(struct sip_stack *s, struct reg_engine *engine)
 	s->engine = engine;
 }
 
+void sip_stack_contexts(struct sip_stack *s, struct sip_tls_contexts *contexts)
+{
+	sip_transport_contexts(s->transport, contexts);
+}
+
 int sip_stack_interfaces(struct sip_stack *s, const struct sip_interface *is, size_t n,
 			 struct rg_addr *bad)
 {

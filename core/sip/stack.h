@@ -21,6 +21,9 @@ void sip_stack_free(struct sip_stack *);
 /* What the engine is to be given; valid as long as the stack. */
 const struct reg_port *sip_stack_port(struct sip_stack *);
 
+/* The TLS contexts from now on; connections that are up keep theirs.  Before the
+ * interfaces, which have TLS ports only with a certificate. */
+void sip_stack_contexts(struct sip_stack *, struct sip_tls_contexts *);
 /* Make these the interfaces, at start and at reload: what stays the same is not
  * touched.  On failure nothing has changed and *bad (address, port, transport) is what
  * could not be had.  0 or an errno (EADDRINUSE, EADDRNOTAVAIL, EACCES ...). */

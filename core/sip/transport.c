@@ -7,12 +7,17 @@
 #include <unistd.h>
 
 #include "regway/plugin.h"
+#include "sip/tls.h"
+
+#ifndef IPV6_PREFER_SRC_PUBLIC
+#define IPV6_PREFER_SRC_PUBLIC 2 /* <linux/in6.h>, which <netinet/in.h> excludes */
+#endif
 
 enum { SOURCES_MOST = 4096, SOURCE_MS = 30000, ROUNDS = 4 };
 
 /* A local port that is open, of an interface or of an account. */
 struct local {
-	struct rg_addr bound; /* as configured: family 0 is every address */
+	struct rg_addr bound; /* all zero is every address of the family */
 	uint32_t number;
 	bool used, own;
 };
@@ -27,6 +32,7 @@ struct sip_transport {
 	struct sip_carrier c;
 	struct sip_udp *udp;
 	struct sip_tcp *tcp;
+	struct sip_tls_contexts *contexts;
 	GArray *interface; /* struct sip_interface */
 	GHashTable *local; /* struct local, by itself */
 	GHashTable *source;
@@ -161,10 +167,53 @@ static const struct sip_interface *interface_at(const struct sip_transport *t, u
 	return NULL;
 }
 
+/* The addresses an interface is on; returns how many. */
+static unsigned places(const struct sip_interface *i, struct rg_addr at[2])
+{
+	if (i->closed)
+		return 0;
+	at[0] = i->addr;
+	at[1] = i->addr6;
+	if (!i->addr.family) {
+		at[0].family = 4;
+		if (!i->addr6.family)
+			at[1].family = 6;
+	}
+	return at[1].family ? 2 : 1;
+}
+
+/* The one for that family; false: there is none. */
+static bool place_of(const struct sip_interface *i, uint8_t family, struct rg_addr *at)
+{
+	struct rg_addr two[2];
+	unsigned n = places(i, two);
+
+	for (unsigned k = 0; k < n; k++)
+		if (two[k].family == family) {
+			*at = two[k];
+			return true;
+		}
+	return false;
+}
+
+static bool on_place(const struct sip_interface *i, const struct rg_addr *addr)
+{
+	struct rg_addr at;
+
+	return place_of(i, addr->family, &at) && rg_addr_same_ip(&at, addr);
+}
+
+/* IPv6 is not on every machine: on every address it is had where it can be. */
+static bool optional(const struct sip_interface *i, const struct rg_addr *at, int err)
+{
+	return !i->addr.family && !i->addr6.family && at->family == 6 &&
+	       (err == EAFNOSUPPORT || err == EADDRNOTAVAIL);
+}
+
 static bool address_stays(const struct sip_interface *is, size_t n, const struct rg_addr *addr)
 {
 	for (size_t i = 0; i < n; i++)
-		if (rg_addr_same_ip(&is[i].addr, addr))
+		if (on_place(&is[i], addr))
 			return true;
 	return false;
 }
@@ -190,29 +239,56 @@ static bool make_way(struct sip_transport *t, uint16_t port, uint8_t transport)
 	return any;
 }
 
+static uint16_t port_of(const struct sip_interface *i, uint8_t transport)
+{
+	return transport == RG_UDP ? i->udp : transport == RG_TCP ? i->tcp : i->tls;
+}
+
+static const char *context_of(const struct sip_interface *i)
+{
+	return i->tls_context && *i->tls_context ? i->tls_context : "default";
+}
+
+/* Nobody can connect to a TLS port without a certificate. */
+static bool wanted(const struct sip_transport *t, const struct sip_interface *i, uint8_t transport)
+{
+	return port_of(i, transport) &&
+	       (transport != RG_TLS ||
+		(t->contexts && sip_tls_contexts_serve(t->contexts, context_of(i))));
+}
+
+static int open_one(struct sip_transport *t, const struct sip_interface *i,
+		    const struct rg_addr *at, uint8_t transport)
+{
+	uint16_t port = port_of(i, transport);
+	struct local *l;
+	int err = open_local(t, at, port, transport, &l);
+
+	if (err == EADDRINUSE && make_way(t, port, transport))
+		err = open_local(t, at, port, transport, &l);
+	if (!err)
+		l->used = true;
+	return err && !optional(i, at, err) ? err : 0;
+}
+
 static int open_all(struct sip_transport *t, const struct sip_interface *is, size_t n,
 		    struct rg_addr *bad)
 {
 	for (size_t i = 0; i < n; i++) {
-		const uint16_t port[] = { is[i].udp, is[i].tcp };
+		struct rg_addr at[2];
+		unsigned two = places(&is[i], at);
 
-		for (uint8_t tp = RG_UDP; tp <= RG_TCP; tp++) {
-			struct local *l;
-			int err = port[tp] ? open_local(t, &is[i].addr, port[tp], tp, &l) : 0;
+		for (uint8_t tp = RG_UDP; tp <= RG_TLS; tp++)
+			for (unsigned k = 0; wanted(t, &is[i], tp) && k < two; k++) {
+				int err = open_one(t, &is[i], &at[k], tp);
 
-			if (err == EADDRINUSE && make_way(t, port[tp], tp))
-				err = open_local(t, &is[i].addr, port[tp], tp, &l);
-			if (err) {
-				*bad = is[i].addr;
-				if (!bad->family)
-					bad->family = 4;
-				bad->port = port[tp];
+				if (!err)
+					continue;
+				*bad = at[k];
+				bad->port = port_of(&is[i], tp);
 				bad->transport = tp;
 				return err;
 			}
-			if (port[tp])
-				l->used = true;
-		}
 	}
 	return 0;
 }
@@ -243,30 +319,54 @@ static void mark(struct sip_transport *t, const struct sip_interface *is, size_t
 	while (g_hash_table_iter_next(&it, &p, NULL))
 		((struct local *)p)->used = false;
 	for (size_t i = 0; i < n; i++) {
-		const uint16_t port[] = { is[i].udp, is[i].tcp };
+		struct rg_addr at[2];
+		unsigned two = places(&is[i], at);
 
-		for (uint8_t tp = RG_UDP; tp <= RG_TCP; tp++) {
-			struct local *l = find_local(t, &is[i].addr, port[tp], tp);
+		for (uint8_t tp = RG_UDP; tp <= RG_TLS; tp++)
+			for (unsigned k = 0; wanted(t, &is[i], tp) && k < two; k++) {
+				struct local *l = find_local(t, &at[k], port_of(&is[i], tp), tp);
 
-			if (port[tp] && l)
-				l->used = true;
-		}
+				if (l)
+					l->used = true;
+			}
 	}
 }
 
 static void adopt(struct sip_transport *t, const struct sip_interface *is, size_t n)
 {
-	for (guint i = 0; i < t->interface->len; i++) {
-		struct rg_addr addr = g_array_index(t->interface, struct sip_interface, i).addr;
+	struct rg_addr at[2];
 
-		if (!address_stays(is, n, &addr))
-			sip_tcp_abandon(t->tcp, &addr);
+	for (guint i = 0; i < t->interface->len; i++) {
+		struct sip_interface *was = &g_array_index(t->interface, struct sip_interface, i);
+		unsigned two = places(was, at);
+
+		for (unsigned k = 0; k < two; k++)
+			if (!address_stays(is, n, &at[k]))
+				sip_tcp_abandon(t->tcp, &at[k]);
 	}
 	g_array_set_size(t->interface, 0);
 	if (n)
 		g_array_append_vals(t->interface, is, (guint)n);
-	for (size_t i = 0; i < n; i++)
-		sip_tcp_renumber(t->tcp, &is[i].addr, is[i].position);
+	for (size_t i = 0; i < n; i++) {
+		unsigned two = places(&is[i], at);
+
+		for (unsigned k = 0; k < two; k++) {
+			struct local *l = find_local(t, &at[k], is[i].tls, RG_TLS);
+
+			sip_tcp_renumber(t->tcp, &at[k], is[i].position);
+			if (l)
+				sip_tcp_context(t->tcp, l->number, context_of(&is[i]),
+						is[i].tls_mutual);
+		}
+	}
+}
+
+void sip_transport_contexts(struct sip_transport *t, struct sip_tls_contexts *contexts)
+{
+	sip_tls_contexts_ref(contexts);
+	sip_tls_contexts_unref(t->contexts);
+	t->contexts = contexts;
+	sip_tcp_contexts(t->tcp, contexts);
 }
 
 int sip_transport_interfaces(struct sip_transport *t, const struct sip_interface *is, size_t n,
@@ -297,29 +397,43 @@ int sip_transport_interfaces(struct sip_transport *t, const struct sip_interface
 int sip_transport_open(struct sip_transport *t, uint32_t interface, uint16_t port)
 {
 	const struct sip_interface *i = interface_at(t, interface);
-	struct local *l;
-	int err;
+	struct rg_addr at[2];
+	unsigned n;
 
-	if (!i)
+	if (!i || i->closed)
 		return EADDRNOTAVAIL;
-	err = open_local(t, &i->addr, port, RG_UDP, &l);
-	if (!err)
-		l->own = true;
-	return err;
+	n = places(i, at);
+	for (unsigned k = 0; k < n; k++) {
+		struct local *l;
+		int err = open_local(t, &at[k], port, RG_UDP, &l);
+
+		if (!err)
+			l->own = true;
+		else if (!optional(i, &at[k], err)) {
+			sip_transport_close(t, interface, port);
+			return err;
+		}
+	}
+	return 0;
 }
 
 void sip_transport_close(struct sip_transport *t, uint32_t interface, uint16_t port)
 {
 	const struct sip_interface *i = interface_at(t, interface);
-	struct local *l = i ? find_local(t, &i->addr, port, RG_UDP) : NULL;
+	struct rg_addr at[2];
+	unsigned n = i ? places(i, at) : 0;
 
-	if (!l || !l->own)
-		return;
-	l->own = false;
-	if (l->used)
-		return;
-	close_local(t, l);
-	g_hash_table_remove(t->local, l);
+	for (unsigned k = 0; k < n; k++) {
+		struct local *l = find_local(t, &at[k], port, RG_UDP);
+
+		if (!l || !l->own)
+			continue;
+		l->own = false;
+		if (l->used)
+			continue;
+		close_local(t, l);
+		g_hash_table_remove(t->local, l);
+	}
 }
 
 uint32_t sip_transport_rcvbuf(const struct sip_transport *t)
@@ -348,9 +462,12 @@ static int ask_kernel(const struct rg_addr *peer, struct rg_addr *local)
 	union sip_sockaddr sa;
 	socklen_t len = sip_sockaddr(&sa, peer);
 	int fd = socket(sa.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0), err = 0;
+	int lasting = IPV6_PREFER_SRC_PUBLIC; /* a Contact outlives a temporary address */
 
 	if (fd < 0)
 		return errno;
+	if (peer->family == 6)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_ADDR_PREFERENCES, &lasting, sizeof lasting);
 	if (!peer->port)
 		sa.in.sin_port = htons(5060);
 	if (connect(fd, &sa.sa, len))
@@ -396,49 +513,47 @@ int sip_transport_hop(struct sip_transport *t, uint32_t interface, uint16_t loca
 		      struct sip_hop *hop)
 {
 	const struct sip_interface *i = interface_at(t, interface);
+	struct rg_addr from;
 	uint16_t port;
 	struct local *l;
 	int err;
 
-	if (!i || !peer->family)
+	if (!i || i->closed || !peer->family)
 		return EADDRNOTAVAIL;
-	if (peer->transport > RG_TCP)
+	if (peer->transport > RG_TLS)
 		return EPROTONOSUPPORT;
-	port = peer->transport == RG_TCP ? i->tcp : local_port ? local_port : i->udp;
+	if (!place_of(i, peer->family, &from))
+		return EAFNOSUPPORT;
+	port = peer->transport == RG_UDP && local_port ? local_port : port_of(i, peer->transport);
 	hop->peer = *peer;
-	hop->local = i->addr;
+	hop->local = from;
 	hop->local.port = port;
 	hop->local.transport = peer->transport;
 	hop->socket = 0;
-	if (!port)
+	if (!port && peer->transport != RG_TLS)
 		return EADDRNOTAVAIL;
-	if (!i->addr.family || sip_addr_is_any(&i->addr)) {
+	if (sip_addr_is_any(&from)) {
 		err = source_for(t, peer, &hop->local);
 		if (err)
 			return err;
-	} else if (i->addr.family != peer->family) {
-		return EAFNOSUPPORT;
 	}
-	if (peer->transport == RG_TCP)
-		return connect ? sip_tcp_connect(t->tcp, interface, &i->addr, tls_name, hop) : 0;
-	l = find_local(t, &i->addr, port, RG_UDP);
+	if (peer->transport != RG_UDP)
+		return sip_tcp_connect(t->tcp, interface, &from, tls_name, connect, hop);
+	l = find_local(t, &from, port, RG_UDP);
 	if (!l)
 		return EADDRNOTAVAIL;
 	hop->socket = l->number;
 	return 0;
 }
 
-static uint16_t port_of(const struct sip_interface *i, uint8_t transport)
-{
-	return transport == RG_UDP ? i->udp : transport == RG_TCP ? i->tcp : i->tls;
-}
-
 /* What an interface on every address has is as good as what has that very address, but
  * comes second. */
 static bool on_address(const struct sip_interface *i, const struct rg_addr *local, bool any)
 {
-	return any ? !i->addr.family || sip_addr_is_any(&i->addr) :
-		     rg_addr_same_ip(&i->addr, local);
+	struct rg_addr at;
+
+	return place_of(i, local->family, &at) &&
+	       (any ? sip_addr_is_any(&at) : rg_addr_same_ip(&at, local));
 }
 
 bool sip_transport_interface(const struct sip_transport *t, const struct sip_hop *hop,
@@ -459,9 +574,9 @@ bool sip_transport_interface(const struct sip_transport *t, const struct sip_hop
 				return true;
 			own = own ? own : i;
 		}
-		if (own && hop->local.transport == RG_UDP) {
+		if (own) { /* an account's port, or that of a connection we opened */
 			*position = own->position;
-			*own_port = hop->local.port;
+			*own_port = hop->local.transport == RG_UDP ? hop->local.port : 0;
 			return true;
 		}
 	}
@@ -526,6 +641,7 @@ void sip_transport_free(struct sip_transport *t)
 	sip_loop_at_end(t->c.loop, NULL, t);
 	sip_tcp_free(t->tcp);
 	sip_udp_free(t->udp);
+	sip_tls_contexts_unref(t->contexts);
 	g_array_free(t->interface, TRUE);
 	g_hash_table_destroy(t->local);
 	g_hash_table_destroy(t->source);

@@ -1,5 +1,5 @@
 /*
- * transport.h -- carries messages: UDP ports and TCP connections of the local
+ * transport.h -- carries messages: UDP ports and TCP and TLS connections of the local
  * interfaces.  It knows bytes and addresses, no SIP but the framing of streams.
  *
  * Nothing is told from inside a call: messages and failures come from the loop.
@@ -18,8 +18,15 @@
 /* One local interface; main fills these from the configuration. */
 struct sip_interface {
 	uint32_t position;  /* what requests name it by */
-	struct rg_addr addr; /* family 0: every IPv4 address */
-	uint16_t udp, tcp, tls; /* ports, 0: none */
+	/* An interface is on one address, or on one of each family; family 0 of addr: every
+	 * address, those of IPv6 only where this machine has it. */
+	struct rg_addr addr, addr6; /* addr6.family 0: none besides addr */
+	/* Ports, 0: none.  TLS connections are opened without one as well: they then leave
+	 * from a port of their own, and nobody can connect to us. */
+	uint16_t udp, tcp, tls;
+	const char *tls_context; /* of those who connect; NULL: "default" */
+	int8_t tls_mutual;	 /* must they show a certificate; -1: as the context says */
+	bool closed;		 /* its address is missing: nothing goes out or comes in */
 };
 
 struct sip_stats {
@@ -51,11 +58,14 @@ struct sip_transport_env {
 };
 
 struct sip_transport;
+struct sip_tls_contexts;
 
 int sip_transport_new(struct sip_transport **, struct sip_loop *, struct sip_pool *,
 		      struct sip_stats *, const struct sip_transport_env *);
 void sip_transport_free(struct sip_transport *);
 
+/* The TLS contexts from now on; connections that are up keep theirs. */
+void sip_transport_contexts(struct sip_transport *, struct sip_tls_contexts *);
 /* Make these the interfaces.  What is the same stays open; on failure nothing has
  * changed and *bad is the address that could not be had.  0 or an errno. */
 int sip_transport_interfaces(struct sip_transport *, const struct sip_interface *, size_t n,
@@ -66,7 +76,8 @@ int sip_transport_open(struct sip_transport *, uint32_t interface, uint16_t port
 void sip_transport_close(struct sip_transport *, uint32_t interface, uint16_t port);
 
 /* The way from an interface to a peer (its transport counts).  local_port: of a UDP
- * port of its own, 0 the interface's.  tls_name: part of a connection's key.
+ * port of its own, 0 the interface's.  tls_name: whom a TLS connection must reach
+ * (rg_tls_name), "" where there is none; the peer's address then.
  * connect: open or find a connection, else only local and peer are filled in.
  * 0; EADDRNOTAVAIL: no such interface or port; EPROTONOSUPPORT, ENETUNREACH ... */
 int sip_transport_hop(struct sip_transport *, uint32_t interface, uint16_t local_port,
@@ -134,9 +145,12 @@ struct sip_tcp *sip_tcp_new(struct sip_carrier *);
 void sip_tcp_free(struct sip_tcp *);
 int sip_tcp_listen(struct sip_tcp *, const struct rg_addr *bound, uint32_t *listener);
 void sip_tcp_unlisten(struct sip_tcp *, uint32_t listener);
-/* from: the interface's address (family 0: every); sets hop->socket. */
+/* from: the interface's address (all zero: every); sets hop->socket and, if it has none,
+ * the local port.  connect false: only of one that is there. */
 int sip_tcp_connect(struct sip_tcp *, uint32_t interface, const struct rg_addr *from,
-		    const char *tls_name, struct sip_hop *);
+		    const char *tls_name, bool connect, struct sip_hop *);
+void sip_tcp_contexts(struct sip_tcp *, struct sip_tls_contexts *);
+void sip_tcp_context(struct sip_tcp *, uint32_t listener, const char *context, int require);
 int sip_tcp_send(struct sip_tcp *, const struct sip_hop *, struct sip_buf *);
 void sip_tcp_flush(struct sip_tcp *);
 void sip_tcp_silent(struct sip_tcp *, uint32_t socket, rg_ms since);

@@ -85,6 +85,8 @@ static void local_of(const struct port *p, struct msghdr *m, struct rg_addr *loc
 
 			memcpy(&info, CMSG_DATA(c), sizeof info);
 			memcpy(local->ip, &info.ipi6_addr, 16);
+			local->scope = IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr) ?
+					       info.ipi6_ifindex : 0;
 		}
 	}
 }
@@ -199,23 +201,26 @@ static void ready(int fd, int events, void *arg)
 
 /* ---- sending ---------------------------------------------------------------------- */
 
-static size_t source(struct msghdr *m, char *control, const struct rg_addr *local)
+/* Leave from the address that Via and Contact show. */
+static void source(struct msghdr *m, char *control, const struct rg_addr *local)
 {
-	struct in_pktinfo info = { 0 };
+	struct in_pktinfo four = { 0 };
+	struct in6_pktinfo six = { 0 };
+	bool is_six = local->family == 6;
+	size_t n = is_six ? sizeof six : sizeof four;
 	struct cmsghdr *c;
 
-	if (local->family != 4)
-		return 0;
 	memset(control, 0, CONTROL);
 	m->msg_control = control;
-	m->msg_controllen = CMSG_SPACE(sizeof info);
+	m->msg_controllen = CMSG_SPACE(n);
 	c = CMSG_FIRSTHDR(m);
-	c->cmsg_level = IPPROTO_IP;
-	c->cmsg_type = IP_PKTINFO;
-	c->cmsg_len = CMSG_LEN(sizeof info);
-	memcpy(&info.ipi_spec_dst, local->ip, 4);
-	memcpy(CMSG_DATA(c), &info, sizeof info);
-	return m->msg_controllen;
+	c->cmsg_level = is_six ? IPPROTO_IPV6 : IPPROTO_IP;
+	c->cmsg_type = is_six ? IPV6_PKTINFO : IP_PKTINFO;
+	c->cmsg_len = CMSG_LEN(n);
+	memcpy(&four.ipi_spec_dst, local->ip, 4);
+	memcpy(&six.ipi6_addr, local->ip, 16);
+	six.ipi6_ifindex = local->scope;
+	memcpy(CMSG_DATA(c), is_six ? (void *)&six : (void *)&four, n);
 }
 
 /* Up to BATCH from first on; returns how many went, or -errno for the first. */

@@ -285,8 +285,11 @@ static void a_string_that_breaks_the_message_is_refused(void **state)
 	r.interface = 5;
 	assert_int_equal(send_register(&r), EADDRNOTAVAIL);
 	r = request(&d, 1);
-	r.server.transport = RG_TLS;
+	r.server.transport = RG_TLS + 1;
 	assert_int_equal(send_register(&r), EPROTONOSUPPORT);
+	r = request(&d, 1);
+	r.server.family = 6; /* the interface has an IPv4 address only */
+	assert_int_equal(send_register(&r), EAFNOSUPPORT);
 	assert_int_equal(t.answers, 0);
 }
 
@@ -599,7 +602,7 @@ static void a_break_fails_what_is_in_flight(void **state)
 	r = request(&d, 1);
 	assert_int_equal(register_once(&r)->code, 0);
 	assert_true(t.answer[0].a.transport_failed);
-	assert_int_equal(t.disconnects, 1);
+	assert_true(run_until(one_disconnect)); /* after a short random wait */
 }
 
 static void a_refused_connection_is_no_disconnect(void **state)
