@@ -75,30 +75,18 @@ static struct span frame_new_id(struct frame *f)
 static struct span frame_contact_uri(struct frame *f, const struct reg_leg *l,
 				     const struct sip_hop *hop, struct span from_value)
 {
-	const struct sip_memo *m = l->dialogue ? l->dialogue->memo : NULL;
-	const char *from = f->out.p, *a = l->contact_address;
+	char escaped[512];
+	struct out o = { escaped, escaped + sizeof escaped, false };
+	const char *from = f->out.p;
 	struct sip_name_addr na;
 	struct sip_uri u;
 
-	out_lit(&f->out, "sip:");
-	if (*l->contact_user) {
-		out_user(&f->out, l->contact_user);
-		out_lit(&f->out, "@");
-	} else if (sip_name_addr_parse(from_value, &na) && sip_uri_parse(na.uri, &u) &&
-		   u.user.n && u.host.n) {
-		out_span(&f->out, u.user);
-		out_lit(&f->out, "@");
-	}
-	if (!strcmp(a, "received") && m && m->seen.family)
-		out_address(&f->out, &m->seen);
-	else if (!*a || !strcmp(a, "received") || !strcmp(a, "local"))
-		out_address(&f->out, &hop->local);
-	else
-		out_str(&f->out, a);
-	if (hop->local.transport != RG_UDP) {
-		out_lit(&f->out, ";transport=");
-		out_str(&f->out, rg_transport_name(hop->local.transport));
-	}
+	if (*l->contact_user)
+		out_user(&o, l->contact_user);
+	else if (sip_name_addr_parse(from_value, &na) && sip_uri_parse(na.uri, &u) && u.host.n)
+		out_span(&o, u.user);
+	leg_write_uri(&f->out, (struct span){ escaped, (size_t)(o.p - escaped) }, &hop->local,
+		      l->contact_address, l->dialogue);
 	if (*l->contact_params && *l->contact_params != ';')
 		out_lit(&f->out, ";");
 	out_str(&f->out, l->contact_params);
@@ -141,6 +129,23 @@ static struct span frame_name_addr(struct frame *f, const char *uri)
 	if (!strchr(uri, '<'))
 		out_lit(&f->out, ">");
 	return frame_cut(f, from);
+}
+
+/* TS 24.229 5.1.2A.1: the identity that the registrar gave stands for ours. */
+static void frame_asserted(struct frame *f, const struct reg_leg *l)
+{
+	const char *given = l->associated_uri && l->dialogue ?
+				    sip_stack_associated_uri(l->dialogue) : NULL;
+	struct span rest = { given, given ? strlen(given) : 0 }, first;
+
+	f->o.asserted = frame_name_addr(f, l->asserted);
+	f->o.preferred = frame_name_addr(f, l->preferred);
+	if (!given || !span_value(&rest, &first))
+		return;
+	if (f->o.preferred.p)
+		f->o.preferred = first;
+	else
+		f->o.asserted = first;
 }
 
 /* RFC 7989: who does not know of it gets one all the same, so that both legs can be found
@@ -193,8 +198,7 @@ static void frame_request(struct frame *f, struct call *c, const struct sip_head
 	leg_set(leg, f->o.call_id, self, contact);
 	relay_know(c, CALLEE);
 	f->o.contact = leg_write_contact(leg, h, &f->out);
-	f->o.asserted = frame_name_addr(f, l->asserted);
-	f->o.preferred = frame_name_addr(f, l->preferred);
+	frame_asserted(f, l);
 	from = f->out.p;
 	relay_replaces(c->relay, sip_value(h, H_REPLACES), &f->out);
 	if (f->out.p > from)
@@ -219,7 +223,7 @@ static void begin_leg(struct call *c, const struct reg_leg *l, const struct sip_
 	leg->hop = *hop;
 	caller->username = l->caller_username;
 	caller->password = l->caller_password;
-	leg_set_contact_user(caller, l->caller_user);
+	leg_set_contact(caller, l->caller_user, l->caller_address, l->dialogue);
 	c->follow_redirect = l->follow_redirect;
 	c->media = l->media;
 	c->attempt++;

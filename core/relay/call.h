@@ -240,8 +240,12 @@ void leg_set(struct leg *, struct span id, struct span self, struct span contact
 void leg_clear(struct leg *);
 /* The caller's, from its request. */
 void leg_of_caller(struct call *, const struct sip_hop *, const struct sip_head *);
-/* Our Contact towards it once the route is known; user NULL or "": as it is. */
-void leg_set_contact_user(struct leg *, const char *user);
+/* Our Contact on it once the route is known; NULL or "": as it is. */
+void leg_set_contact(struct leg *, const char *user, const char *address,
+		     const struct reg_dialogue *);
+/* "sip:user@address" of ours; address as reg_leg.contact_address. */
+void leg_write_uri(struct out *, struct span user, const struct rg_addr *local,
+		   const char *address, const struct reg_dialogue *);
 /* "<URI>" of ours with the header parameters of the Contact in h; p NULL: h has none. */
 struct span leg_write_contact(const struct leg *, const struct sip_head *, struct out *);
 

@@ -107,11 +107,15 @@ static void look_up(struct pair *p, enum side s, const struct sip_uri *u, uint8_
 	struct reg_lookup l = { .token = token_of(p, s), .host = host, .port = u->port,
 				.transport = transport, .transport_set = true,
 				.method = u->port ? 0 : 1 };
+	const struct sip_hop *hop = &p->call->leg[s].hop;
+	uint16_t port;
 
 	if (!u->host.n || u->host.n >= sizeof host || *u->host.p == '[')
 		return;
 	memcpy(host, u->host.p, u->host.n);
 	host[u->host.n] = '\0';
+	l.families = hop->local.family == 6 ? REG_IPV6 : REG_IPV4;
+	(void)sip_transport_interface(p->call->relay->parts->transport, hop, &l.interface, &port);
 	p->dialog[s].looking = !sip_stack_lookup(p->call->relay->env.stack, &l, dialog_resolved,
 						 p->call->relay);
 }

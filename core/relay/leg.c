@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "relay/call.h"
+#include "sip/memo.h"
 
 struct span leg_id(const struct leg *l)
 {
@@ -41,12 +42,34 @@ void leg_clear(struct leg *l)
 	l->id_len = l->self_len = l->contact_len = 0;
 }
 
-static void out_transport(struct out *o, const struct rg_addr *local)
+/* What stands behind '@' in our Contact: our address, the one the registrar saw, or one
+ * configured. */
+static void out_host(struct out *o, const struct rg_addr *local, const char *address,
+		     const struct sip_memo *m)
 {
+	bool received = !strcmp(address, "received");
+
+	if (received && m && m->seen.family)
+		out_address(o, &m->seen);
+	else if (received || !*address || !strcmp(address, "local"))
+		out_address(o, local);
+	else
+		out_str(o, address);
 	if (local->transport == RG_UDP)
 		return;
 	out_lit(o, ";transport=");
 	out_str(o, rg_transport_name(local->transport));
+}
+
+void leg_write_uri(struct out *o, struct span user, const struct rg_addr *local,
+		   const char *address, const struct reg_dialogue *d)
+{
+	out_lit(o, "sip:");
+	if (user.n) {
+		out_span(o, user);
+		out_lit(o, "@");
+	}
+	out_host(o, local, address, d ? d->memo : NULL);
 }
 
 /* The user we are towards the caller, until the route says better: whom it called. */
@@ -68,29 +91,30 @@ void leg_of_caller(struct call *c, const struct sip_hop *hop, const struct sip_h
 	char text[SIP_NAME_MOST + 128];
 	struct out o = { text, text + sizeof text, false };
 
-	out_lit(&o, "sip:");
-	out_span(&o, called_user(h));
-	out_lit(&o, "@");
-	out_address(&o, &hop->local);
-	out_transport(&o, &hop->local);
+	leg_write_uri(&o, called_user(h), &hop->local, "local", NULL);
 	c->leg[CALLER].hop = *hop;
 	leg_set(&c->leg[CALLER], sip_value(h, H_CALL_ID), sip_value(h, H_TO),
 		(struct span){ text, (size_t)(o.p - text) });
 }
 
-void leg_set_contact_user(struct leg *l, const char *user)
+void leg_set_contact(struct leg *l, const char *user, const char *address,
+		     const struct reg_dialogue *d)
 {
-	char text[SIP_NAME_MOST + 128];
+	char text[SIP_NAME_MOST + 128], escaped[SIP_NAME_MOST];
 	struct out o = { text, text + sizeof text, false };
+	struct out u = { escaped, escaped + sizeof escaped, false };
+	struct span old = leg_contact(l);
+	const char *at = memchr(old.p, '@', old.n);
 
-	if (!user || !*user)
+	if ((!user || !*user) && (!address || !*address))
 		return;
-	out_lit(&o, "sip:");
-	out_user(&o, user);
-	out_lit(&o, "@");
-	out_address(&o, &l->hop.local);
-	out_transport(&o, &l->hop.local);
-	if (!o.full)
+	if (user && *user)
+		out_user(&u, user);
+	else if (at)
+		out_mem(&u, old.p + 4, (size_t)(at - old.p - 4));
+	leg_write_uri(&o, (struct span){ escaped, (size_t)(u.p - escaped) }, &l->hop.local,
+		      address ? address : "local", d);
+	if (!o.full && !u.full)
 		leg_set(l, leg_id(l), leg_self(l), (struct span){ text, (size_t)(o.p - text) });
 }
 

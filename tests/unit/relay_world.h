@@ -182,6 +182,12 @@ void sip_stack_lookup_cancel(struct sip_stack *s, uint64_t token)
 		w.resolved = NULL;
 }
 
+const char *sip_stack_associated_uri(const struct reg_dialogue *d)
+{
+	(void)d;
+	return NULL;
+}
+
 const char *sip_stack_service_route(const struct reg_dialogue *d)
 {
 	(void)d;
