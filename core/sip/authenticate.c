@@ -74,6 +74,11 @@ static struct span span_of(const struct challenge_str *s)
 	return (struct span){ s->p, s->n };
 }
 
+static bool same_text(const struct challenge_str *s, const char *text)
+{
+	return span_equal(span_of(s), (struct span){ text, strlen(text) });
+}
+
 /* RFC 7616 3.4.6, as far as what lies between leaves the URI alone. */
 static bool same_resource(struct span digest_uri, struct span request_uri)
 {
@@ -129,12 +134,14 @@ static bool right(const struct challenge *c, enum sip_hash h, const struct sip_h
 		theirs[i] = c->response.p[i] >= 'A' && c->response.p[i] <= 'F' ?
 				    (char)(c->response.p[i] | 32) : c->response.p[i];
 	sip_hash_a1(h, a1, username, span_of(&c->realm), password);
-	sip_hash_a2(h, a2, q->method, span_of(&c->uri), with_body ? body : (struct span){ NULL, 0 });
+	if (!with_body)
+		body.p = NULL;
+	sip_hash_a2(h, a2, q->method, span_of(&c->uri), body);
 	sip_hash_response(h, ours, a1, span_of(&c->nonce), count, a2);
 	same = !CRYPTO_memcmp(ours, theirs, c->response.n);
 	explicit_bzero(a1, sizeof a1);
 	explicit_bzero(ours, sizeof ours);
-	return same && span_equal(span_of(&c->username), (struct span){ username, strlen(username) }) &&
+	return same && same_text(&c->username, username) &&
 	       same_resource(span_of(&c->uri), q->uri);
 }
 
@@ -147,8 +154,7 @@ static enum sip_authentic line(const struct sip_authenticator *a, const struct s
 	enum sip_hash h;
 
 	if (!value.n || !challenge_next(&c, &at, value.p + value.n) || !c.digest || c.malformed ||
-	    !c.realm.p || !span_equal(span_of(&c.realm), (struct span){ realm, strlen(realm) }) ||
-	    !c.response.n || !offered(&c, &h))
+	    !c.realm.p || !same_text(&c.realm, realm) || !c.response.n || !offered(&c, &h))
 		return SIP_CHALLENGE;
 	if (!right(&c, h, q, username, password))
 		return SIP_FORGED;

@@ -1,6 +1,7 @@
 #include "sip/buf.h"
 
 #include <glib.h>
+#include <string.h>
 
 enum { CLASSES = 3 };
 
@@ -63,6 +64,16 @@ struct sip_buf *sip_buf_new(struct sip_pool *p, size_t cap)
 	return b;
 }
 
+struct sip_buf *sip_buf_tight(struct sip_buf *b)
+{
+	struct sip_buf *t = g_malloc(sizeof *t + b->len);
+
+	*t = (struct sip_buf){ .pool = b->pool, .refs = 1, .len = b->len, .cap = b->len };
+	memcpy(t->data, b->data, b->len);
+	sip_buf_unref(b);
+	return t;
+}
+
 struct sip_buf *sip_buf_ref(struct sip_buf *b)
 {
 	b->refs++;
@@ -76,7 +87,7 @@ void sip_buf_unref(struct sip_buf *b)
 	if (!b || --b->refs)
 		return;
 	c = class_of(b->cap);
-	if (b->pool->spares[c] >= keep[c]) {
+	if (b->cap != size_of[c] || b->pool->spares[c] >= keep[c]) {
 		g_free(b);
 		return;
 	}

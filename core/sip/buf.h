@@ -24,6 +24,9 @@ void sip_pool_free(struct sip_pool *); /* every buffer must have been given back
 
 /* One reference, len 0, room for at least cap bytes; NULL above SIP_BUF_MOST. */
 struct sip_buf *sip_buf_new(struct sip_pool *, size_t cap);
+/* The same in no more memory than it needs, to be kept for long and not to be added to: a
+ * reference is taken over, another one is returned. */
+struct sip_buf *sip_buf_tight(struct sip_buf *);
 struct sip_buf *sip_buf_ref(struct sip_buf *);
 void sip_buf_unref(struct sip_buf *); /* NULL is fine */
 

@@ -27,7 +27,8 @@ struct challenge {
 	char text[CHALLENGE_MOST]; /* where the strings are */
 };
 
-/* Read the next challenge, or the credentials, of a value from *at on, which moves; false: no more. */
+/* Read the next challenge, or the credentials, of a value from *at on, which moves;
+ * false: no more. */
 bool challenge_next(struct challenge *, const char **at, const char *end);
 /* Parameters without a scheme: Authentication-Info. */
 void challenge_info(struct challenge *, const char *at, const char *end);

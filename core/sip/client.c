@@ -3,43 +3,10 @@
 #include <glib.h>
 #include <string.h>
 
-#include "base/random.h"
 #include "sip/message.h"
-#include "sip/transaction.h"
-
-enum { CHUNK = 256, CHUNKS = SIP_CLIENTS_MOST / CHUNK };
-
-enum state { FREE, NEW, CALLING, PROCEEDING, COMPLETED, ACCEPTED, LINGERING };
-
-struct sip_client {
-	struct sip_ta *ta;
-	struct rg_timer timer;
-	struct sip_hop hop;
-	struct sip_buf *buf, *ack;
-	sip_client_h *h;
-	void *arg;
-	rg_ms started, deadline, next; /* next: repetition */
-	uint32_t slot, key, interval, born;
-	uint8_t state, left;
-	bool invite, reliable, repeated, cancel;
-	struct sip_client *spare;
-};
-
-struct sip_clients {
-	struct sip_client *chunk[CHUNKS];
-	uint32_t slots, used, cookie, born;
-	struct sip_client *spare;
-};
+#include "sip/slot.h"
 
 static void on_timer(void *arg);
-
-struct sip_clients *sip_clients_new(void)
-{
-	struct sip_clients *cs = g_new0(struct sip_clients, 1);
-
-	rg_random(&cs->cookie, sizeof cs->cookie);
-	return cs;
-}
 
 struct sip_ta *sip_ta_new(struct rg_timers *timers, struct sip_pool *pool,
 			  struct sip_stats *stats, const struct sip_wire *wire)
@@ -55,22 +22,6 @@ struct sip_ta *sip_ta_new(struct rg_timers *timers, struct sip_pool *pool,
 	return ta;
 }
 
-static struct sip_client *at(const struct sip_clients *cs, uint32_t slot)
-{
-	return slot < cs->slots ? &cs->chunk[slot / CHUNK][slot % CHUNK] : NULL;
-}
-
-void sip_clients_free(struct sip_ta *ta)
-{
-	struct sip_clients *cs = ta->clients;
-
-	for (uint32_t i = 0; i < cs->slots; i++)
-		sip_client_stop(at(cs, i));
-	for (uint32_t i = 0; i < cs->slots; i += CHUNK)
-		g_free(cs->chunk[i / CHUNK]);
-	g_free(cs);
-}
-
 void sip_ta_free(struct sip_ta *ta)
 {
 	if (!ta)
@@ -80,60 +31,17 @@ void sip_ta_free(struct sip_ta *ta)
 	g_free(ta);
 }
 
-size_t sip_ta_clients(const struct sip_ta *ta)
-{
-	return ta->clients->used;
-}
-
-/* ---- slots ----------------------------------------------------------------------------- */
-
-static bool grow(struct sip_ta *ta)
-{
-	struct sip_clients *cs = ta->clients;
-	struct sip_client *c;
-
-	if (cs->slots >= SIP_CLIENTS_MOST)
-		return false;
-	c = g_new0(struct sip_client, CHUNK);
-	cs->chunk[cs->slots / CHUNK] = c;
-	for (uint32_t i = CHUNK; i-- > 0;) {
-		c[i].slot = cs->slots + i;
-		c[i].ta = ta;
-		c[i].spare = cs->spare;
-		cs->spare = &c[i];
-	}
-	cs->slots += CHUNK;
-	return true;
-}
-
-static uint32_t new_key(void)
-{
-	uint32_t key;
-
-	do
-		rg_random(&key, sizeof key);
-	while (!key);
-	return key;
-}
-
 struct sip_client *sip_client_new(struct sip_ta *ta, const struct sip_hop *hop, bool invite,
 				  sip_client_h *h, void *arg)
 {
-	struct sip_clients *cs = ta->clients;
-	struct sip_client *c;
+	struct sip_client *c = sip_slot_take(ta);
 
-	if (!cs->spare && !grow(ta))
+	if (!c)
 		return NULL;
-	c = cs->spare;
-	cs->spare = c->spare;
-	cs->used++;
-	c->state = NEW;
-	c->key = new_key();
 	c->hop = *hop;
 	c->invite = invite;
 	c->reliable = hop->socket & SIP_SOCKET_TCP;
-	c->repeated = c->cancel = false;
-	c->born = ++cs->born;
+	c->repeated = c->cancelled = false;
 	c->h = h;
 	c->arg = arg;
 	return c;
@@ -141,20 +49,17 @@ struct sip_client *sip_client_new(struct sip_ta *ta, const struct sip_hop *hop, 
 
 void sip_client_stop(struct sip_client *c)
 {
-	struct sip_clients *cs;
-
-	if (!c || c->state == FREE)
+	if (!c || c->state == CLIENT_FREE)
 		return;
-	cs = c->ta->clients;
 	rg_timer_stop(c->ta->timers, &c->timer);
 	sip_buf_unref(c->buf);
 	sip_buf_unref(c->ack);
-	c->buf = c->ack = NULL;
-	c->state = FREE;
-	c->key = 0;
-	c->spare = cs->spare;
-	cs->spare = c;
-	cs->used--;
+	sip_cancel_free(c->cancel);
+	sip_buf_unref(c->ack_before);
+	c->buf = c->ack = c->ack_before = NULL;
+	c->cancel = NULL;
+	c->key_before = 0;
+	sip_slot_give_back(c);
 }
 
 static void told_nobody(struct sip_client *c, const struct sip_event *e, void *arg)
@@ -166,33 +71,13 @@ void sip_client_leave(struct sip_client *c)
 {
 	if (!c)
 		return;
-	if (c->state == NEW) {
+	if (c->state == CLIENT_NEW) {
 		sip_client_stop(c);
 		return;
 	}
 	c->h = told_nobody;
 	c->arg = NULL;
-}
-
-void sip_client_branch(const struct sip_client *c, char out[SIP_BRANCH])
-{
-	memcpy(out, "z9hG4bK", 7);
-	sip_hex(out + 7, c->ta->clients->cookie);
-	sip_hex(out + 15, c->slot);
-	sip_hex(out + 23, c->key);
-}
-
-static struct sip_client *by_branch(const struct sip_ta *ta, const char *branch)
-{
-	uint32_t cookie, slot, key;
-	struct sip_client *c;
-
-	if (memcmp(branch, "z9hG4bK", 7) || !sip_unhex(branch + 7, &cookie) ||
-	    !sip_unhex(branch + 15, &slot) || !sip_unhex(branch + 23, &key) ||
-	    cookie != ta->clients->cookie)
-		return NULL;
-	c = at(ta->clients, slot);
-	return c && c->state > NEW && c->key == key ? c : NULL;
+	sip_client_cancel(c); /* who could still want it? */
 }
 
 const struct sip_buf *sip_client_sent(const struct sip_client *c)
@@ -245,7 +130,7 @@ int sip_client_send(struct sip_client *c, struct sip_buf *buf, uint32_t budget_m
 	err = put(c, buf);
 	if (err)
 		return err;
-	c->state = CALLING;
+	c->state = CLIENT_CALLING;
 	c->started = now;
 	c->deadline = now + budget_ms;
 	c->interval = SIP_T1_MS;
@@ -259,8 +144,15 @@ struct sip_buf *sip_client_again(struct sip_client *c)
 {
 	struct sip_buf *b = c->buf, *old = b;
 
-	c->key = new_key();
-	c->state = NEW;
+	rg_timer_stop(c->ta->timers, &c->timer);
+	sip_buf_unref(c->ack_before);
+	c->ack_before = c->ack;
+	c->key_before = c->ack ? c->key : 0;
+	sip_cancel_free(c->cancel);
+	c->ack = NULL;
+	c->cancel = NULL;
+	c->cancelled = false;
+	sip_slot_rename(c);
 	c->buf = NULL;
 	if (b->refs == 1)
 		return b;
@@ -290,6 +182,12 @@ static void linger(struct sip_client *c, uint8_t state, rg_ms until)
 	arm(c);
 }
 
+static void release_sent(struct sip_client *c)
+{
+	sip_buf_unref(c->buf);
+	c->buf = NULL;
+}
+
 static void timed_out(struct sip_client *c)
 {
 	struct sip_event e = { .outcome = SIP_TIMEOUT };
@@ -298,9 +196,9 @@ static void timed_out(struct sip_client *c)
 	uint32_t key = c->key;
 
 	c->ta->stats->timeouts++;
-	sip_buf_unref(c->buf);
-	c->buf = NULL;
-	linger(c, LINGERING, MAX(until, rg_now(c->ta->timers) + 1));
+	if (!c->invite) /* whose late answers may want ACK or CANCEL */
+		release_sent(c);
+	linger(c, CLIENT_LINGERING, MAX(until, rg_now(c->ta->timers) + 1));
 	if (c->reliable && w->silent)
 		w->silent(w->arg, &c->hop, c->started);
 	if (c->key == key) /* what that set off may have stopped it */
@@ -313,7 +211,7 @@ static void repeat(struct sip_client *c)
 	c->ta->stats->retransmitted++;
 	(void)put(c, c->buf); /* a full queue is as good as a lost datagram */
 	c->interval *= 2;
-	if (!c->invite && (c->interval > SIP_T2_MS || c->state == PROCEEDING))
+	if (!c->invite && (c->interval > SIP_T2_MS || c->state == CLIENT_PROCEEDING))
 		c->interval = SIP_T2_MS;
 	if (c->left != SIP_RETRANSMIT_RFC)
 		c->left--;
@@ -327,7 +225,7 @@ static void on_timer(void *arg)
 
 	if (rg_now(c->ta->timers) < c->deadline)
 		repeat(c);
-	else if (c->state == CALLING || c->state == PROCEEDING)
+	else if (c->state == CLIENT_CALLING || c->state == CLIENT_PROCEEDING)
 		timed_out(c);
 	else
 		finish(c, &(struct sip_event){ .outcome = SIP_GONE });
@@ -335,41 +233,60 @@ static void on_timer(void *arg)
 
 /* ---- INVITE ------------------------------------------------------------------------------ */
 
-/* CANCEL is a transaction of its own with the branch of what it cancels: it is sent
- * again by the next 1xx or timer only, since the INVITE's own deadline ends all. */
 static void send_cancel(struct sip_client *c)
 {
-	struct sip_buf *b = sip_message_cancel(c->ta->pool, c->buf);
+	struct sip_buf *b = c->cancel ? NULL : sip_message_cancel(c->ta->pool, c->buf);
 
 	if (!b)
 		return;
-	(void)put(c, b);
-	sip_buf_unref(b);
+	c->cancel = sip_cancel_new(c->ta, &c->hop, b);
 	c->deadline = rg_now(c->ta->timers) + SIP_64T1_MS; /* RFC 3261 9.1 */
 	arm(c);
 }
 
 void sip_client_cancel(struct sip_client *c)
 {
-	if (!c->invite || c->cancel || (c->state != CALLING && c->state != PROCEEDING))
+	if (!c->invite || c->cancelled ||
+	    (c->state != CLIENT_CALLING && c->state != CLIENT_PROCEEDING))
 		return;
-	c->cancel = true;
-	if (c->state == PROCEEDING)
+	c->cancelled = true;
+	if (c->state == CLIENT_PROCEEDING)
 		send_cancel(c);
 }
 
 static void invite_proceeding(struct sip_client *c, const struct sip_event *e)
 {
-	bool first = c->state == CALLING;
+	bool first = c->state == CLIENT_CALLING;
 
-	c->state = PROCEEDING;
+	c->state = CLIENT_PROCEEDING;
 	c->next = RG_NEVER;
-	if (!c->cancel)
+	if (!c->cancelled)
 		c->deadline = RG_NEVER; /* timer B is over; timer C is the user's */
 	arm(c);
-	if (first && c->cancel)
+	if (first && c->cancelled)
 		send_cancel(c);
 	c->h(c, e, c->arg);
+}
+
+static void acknowledge(struct sip_client *c, const struct sip_head *answer)
+{
+	c->ack = sip_message_ack(c->ta->pool, c->buf, answer);
+	if (!c->ack)
+		return;
+	(void)put(c, c->ack);
+	c->ack = sip_buf_tight(c->ack);
+}
+
+/* What there was to cancel is over, and the request was sent for the last time. */
+static void tell_final(struct sip_client *c, const struct sip_event *e)
+{
+	uint32_t key = c->key;
+
+	sip_cancel_free(c->cancel);
+	c->cancel = NULL;
+	c->h(c, e, c->arg);
+	if (c->key == key)
+		release_sent(c);
 }
 
 /* A 2xx is acknowledged by who asked (RFC 6026), everything else here. */
@@ -378,31 +295,44 @@ static void invite_final(struct sip_client *c, const struct sip_event *e)
 	rg_ms now = rg_now(c->ta->timers);
 
 	if (e->answer->code < 300) {
-		if (c->state == COMPLETED)
+		if (c->state == CLIENT_COMPLETED)
 			return;
-		linger(c, ACCEPTED, now + SIP_64T1_MS);
-		c->h(c, e, c->arg);
+		if (c->state != CLIENT_ACCEPTED)
+			linger(c, CLIENT_ACCEPTED, now + SIP_64T1_MS);
+		tell_final(c, e);
 		return;
 	}
-	if (c->state == ACCEPTED)
+	if (c->state == CLIENT_ACCEPTED)
 		return;
-	if (c->state == COMPLETED) {
+	if (c->state == CLIENT_COMPLETED) {
 		if (c->ack)
 			(void)put(c, c->ack);
 		return;
 	}
-	c->ack = sip_message_ack(c->ta->pool, c->buf, e->answer);
-	if (c->ack)
-		(void)put(c, c->ack);
-	linger(c, COMPLETED, now + (c->reliable ? 0 : SIP_64T1_MS));
-	c->h(c, e, c->arg);
+	acknowledge(c, e->answer);
+	linger(c, CLIENT_COMPLETED, now + (c->reliable ? 0 : SIP_64T1_MS));
+	tell_final(c, e);
+}
+
+/* Who asked has gone on without it: what still rings is called off. */
+static void invite_late(struct sip_client *c, struct sip_event *e)
+{
+	if (e->answer->code < 200) {
+		c->cancelled = true;
+		send_cancel(c);
+		return;
+	}
+	if (e->answer->code >= 300)
+		acknowledge(c, e->answer);
+	e->outcome = SIP_LATE;
+	finish(c, e);
 }
 
 static void invite_answer(struct sip_client *c, const struct sip_event *e)
 {
 	if (e->answer->code >= 200)
 		invite_final(c, e);
-	else if (c->state == CALLING || c->state == PROCEEDING)
+	else if (c->state == CLIENT_CALLING || c->state == CLIENT_PROCEEDING)
 		invite_proceeding(c, e);
 }
 
@@ -410,7 +340,11 @@ static void invite_answer(struct sip_client *c, const struct sip_event *e)
 
 static void answer(struct sip_client *c, struct sip_event *e)
 {
-	if (c->state == LINGERING) {
+	if (c->state == CLIENT_LINGERING && c->invite) {
+		invite_late(c, e);
+		return;
+	}
+	if (c->state == CLIENT_LINGERING) {
 		if (e->answer->code < 200)
 			return;
 		e->outcome = SIP_LATE;
@@ -426,12 +360,12 @@ static void answer(struct sip_client *c, struct sip_event *e)
 		finish(c, e);
 		return;
 	}
-	if (c->state == CALLING && c->next != RG_NEVER) { /* 17.1.2.2: timer E is T2 now */
+	if (c->state == CLIENT_CALLING && c->next != RG_NEVER) { /* 17.1.2.2: timer E is T2 now */
 		c->interval = SIP_T2_MS;
 		c->next = rg_now(c->ta->timers) + SIP_T2_MS;
 		arm(c);
 	}
-	c->state = PROCEEDING;
+	c->state = CLIENT_PROCEEDING;
 	c->h(c, e, c->arg);
 }
 
@@ -439,6 +373,8 @@ static bool same_method(const struct sip_client *c, const struct sip_head *h)
 {
 	const char *m = c->buf ? c->buf->data : NULL;
 
+	if (c->invite)
+		return span_equal(h->method, (struct span){ "INVITE", 6 });
 	if (!m) /* the buffer is gone; the branch alone must do */
 		return true;
 	return c->buf->len > h->method.n && m[h->method.n] == ' ' &&
@@ -450,16 +386,26 @@ bool sip_ta_response(struct sip_ta *ta, const struct sip_hop *from, const struct
 	struct sip_event e = { .answer = h, .from = from };
 	struct sip_via_part via;
 	struct sip_client *c;
+	bool before;
 
 	if (!sip_via_part(sip_value(h, H_VIA), &via) || via.branch.n != SIP_BRANCH)
 		return false;
-	c = by_branch(ta, via.branch.p);
+	c = sip_slot_find(ta, via.branch.p, &before);
 	if (!c || c->hop.peer.transport != from->peer.transport)
 		return false;
-	if (same_method(c, h))
+	if (before) {
+		if (h->code >= 300 && same_method(c, h))
+			(void)put(c, c->ack_before);
+		return true;
+	}
+	if (same_method(c, h)) {
 		answer(c, &e);
-	else if (!span_is(h->method, "CANCEL"))
+		return true;
+	}
+	if (!c->invite || !c->cancelled || !span_equal(h->method, (struct span){ "CANCEL", 6 }))
 		return false;
+	if (c->cancel)
+		sip_cancel_answered(c->cancel, h->code);
 	return true;
 }
 
@@ -467,13 +413,13 @@ bool sip_ta_response(struct sip_ta *ta, const struct sip_hop *from, const struct
 
 static void fail(struct sip_client *c, int err)
 {
-	if (c->state == CALLING || c->state == PROCEEDING)
+	if (c->state == CLIENT_CALLING || c->state == CLIENT_PROCEEDING)
 		finish(c, &(struct sip_event){ .outcome = SIP_FAILED, .err = err });
 }
 
 static bool concerns(const struct sip_client *c, uint32_t socket, const struct rg_addr *peer)
 {
-	return c->state != FREE && c->hop.socket == socket &&
+	return c->state != CLIENT_FREE && c->hop.socket == socket &&
 	       (!peer->family || (rg_addr_same_ip(&c->hop.peer, peer) &&
 				  (!peer->port || c->hop.peer.port == peer->port)));
 }
@@ -481,22 +427,21 @@ static bool concerns(const struct sip_client *c, uint32_t socket, const struct r
 void sip_ta_failed(struct sip_ta *ta, uint32_t socket, const struct rg_addr *peer, int err,
 		   const char *quoted, size_t n)
 {
-	struct sip_clients *cs = ta->clients;
 	const char *b = n ? memmem(quoted, n, "branch=z9hG4bK", 14) : NULL;
-	uint32_t before = cs->born;
+	uint32_t youngest = sip_slot_born(ta);
 	struct sip_client *c;
+	bool before;
 
 	if (b && quoted + n - b >= 7 + SIP_BRANCH) {
-		c = by_branch(ta, b + 7);
-		if (c && concerns(c, socket, peer))
+		c = sip_slot_find(ta, b + 7, &before);
+		if (c && !before && concerns(c, socket, peer))
 			fail(c, err);
 		return;
 	}
 	if (n > 8 && !memcmp(quoted, "SIP/2.0 ", 8))
 		return; /* an answer of ours */
-	for (uint32_t i = 0; i < cs->slots; i++) {
-		c = at(cs, i);
-		if (concerns(c, socket, peer) && (int32_t)(c->born - before) <= 0)
+	for (uint32_t i = 0; (c = sip_slot_at(ta, i)) != NULL; i++) {
+		if (concerns(c, socket, peer) && (int32_t)(c->born - youngest) <= 0)
 			fail(c, err);
 	}
 }

@@ -6,25 +6,27 @@
 #include "sip/message.h"
 #include "sip/transaction.h"
 
-enum state { TRYING, COMPLETED, CONFIRMED, ACCEPTED, OVER };
+/* TRYING: no final answer yet (RFC 3261 17.2's Proceeding, too). */
+enum state { TRYING, COMPLETED, CONFIRMED, ACCEPTED };
 
 struct sip_server {
-	uint64_t key[2];
+	uint64_t key[2], asked[2]; /* asked: what a copy by another way has, too */
 	struct sip_ta *ta;
 	struct rg_timer timer;
 	struct sip_hop hop;
-	struct sip_buf *last;
+	struct sip_buf *last; /* what is sent again */
 	sip_server_h *h;
 	void *arg;
 	rg_ms deadline, next;
 	uint32_t interval;
 	uint8_t state;
-	bool invite, reliable;
+	bool invite, reliable, own, listed /* by asked */;
 };
 
 struct sip_servers {
-	GHashTable *server;
+	GHashTable *server, *asked; /* of struct sip_server */
 	uint64_t seed[2];
+	size_t own;
 };
 
 static guint key_hash(gconstpointer k)
@@ -38,11 +40,23 @@ static gboolean key_equal(gconstpointer a, gconstpointer b)
 		       sizeof ((const struct sip_server *)a)->key);
 }
 
+static guint asked_hash(gconstpointer k)
+{
+	return (guint)((const struct sip_server *)k)->asked[0];
+}
+
+static gboolean asked_equal(gconstpointer a, gconstpointer b)
+{
+	return !memcmp(((const struct sip_server *)a)->asked, ((const struct sip_server *)b)->asked,
+		       sizeof ((const struct sip_server *)a)->asked);
+}
+
 struct sip_servers *sip_servers_new(void)
 {
 	struct sip_servers *ss = g_new0(struct sip_servers, 1);
 
 	ss->server = g_hash_table_new(key_hash, key_equal);
+	ss->asked = g_hash_table_new(asked_hash, asked_equal);
 	rg_random(ss->seed, sizeof ss->seed);
 	return ss;
 }
@@ -63,6 +77,7 @@ void sip_servers_free(struct sip_ta *ta)
 	while (g_hash_table_iter_next(&it, &p, NULL))
 		release(p);
 	g_hash_table_destroy(ta->servers->server);
+	g_hash_table_destroy(ta->servers->asked);
 	g_free(ta->servers);
 }
 
@@ -115,6 +130,45 @@ void sip_request_key(const struct sip_ta *ta, const struct sip_head *h, struct s
 	add(key, (struct span){ (const char *)&h->cseq, sizeof h->cseq });
 }
 
+/* RFC 3261 8.2.2.2; false: it cannot be told. */
+static bool asked_key(const struct sip_ta *ta, const struct sip_head *h, uint64_t key[2])
+{
+	struct span tag = sip_tag(sip_value(h, H_FROM));
+
+	if (!tag.n || sip_tag(sip_value(h, H_TO)).p)
+		return false;
+	memcpy(key, ta->servers->seed, sizeof ta->servers->seed);
+	add(key, h->method);
+	add(key, sip_value(h, H_CALL_ID));
+	add(key, tag);
+	add(key, h->uri);
+	add(key, (struct span){ (const char *)&h->cseq, sizeof h->cseq });
+	return true;
+}
+
+bool sip_ta_merged(const struct sip_ta *ta, const struct sip_head *h)
+{
+	struct sip_server k;
+
+	return asked_key(ta, h, k.asked) && g_hash_table_contains(ta->servers->asked, &k);
+}
+
+static void list(struct sip_server *s, const struct sip_head *h)
+{
+	GHashTable *asked = s->ta->servers->asked;
+
+	s->listed = asked_key(s->ta, h, s->asked) && !g_hash_table_contains(asked, s);
+	if (s->listed)
+		g_hash_table_add(asked, s);
+}
+
+static void unlist(struct sip_server *s)
+{
+	if (s->listed)
+		g_hash_table_remove(s->ta->servers->asked, s);
+	s->listed = false;
+}
+
 static struct sip_server *find(struct sip_ta *ta, const struct sip_head *h, const char *method)
 {
 	struct sip_server k;
@@ -136,6 +190,8 @@ static void end(struct sip_server *s)
 	if (s->h)
 		s->h(s, SIP_SERVER_GONE, s->arg);
 	g_hash_table_remove(s->ta->servers->server, s);
+	unlist(s);
+	s->ta->servers->own -= s->own;
 	release(s);
 }
 
@@ -180,17 +236,22 @@ struct sip_server *sip_server_new(struct sip_ta *ta, const struct sip_hop *from,
 {
 	struct sip_server *s;
 
-	if (sip_ta_servers(ta) >= SIP_SERVERS_MOST)
+	if (sip_ta_servers(ta) >= SIP_SERVERS_MOST ||
+	    (!handler && ta->servers->own >= SIP_SERVERS_OWN_MOST))
 		return NULL;
 	s = g_new0(struct sip_server, 1);
 	s->ta = ta;
 	s->hop = sip_reply_hop(from, h);
 	s->h = handler;
 	s->arg = arg;
+	s->own = !handler;
+	ta->servers->own += s->own;
 	s->invite = span_is(h->method, "INVITE");
 	s->reliable = from->socket & SIP_SOCKET_TCP;
 	sip_request_key(ta, h, h->method, s->key);
 	g_hash_table_add(ta->servers->server, s);
+	if (handler) /* our own answer to a copy would be the same */
+		list(s, h);
 	enter(s, TRYING, SIP_64T1_MS);
 	if (s->invite) {
 		s->deadline = RG_NEVER;
@@ -199,13 +260,21 @@ struct sip_server *sip_server_new(struct sip_ta *ta, const struct sip_hop *from,
 	return s;
 }
 
-void sip_server_reply(struct sip_server *s, uint16_t code, struct sip_buf *b)
+static void forget_last(struct sip_server *s)
 {
 	sip_buf_unref(s->last);
-	s->last = b;
-	put(s);
-	if (code < 200 || s->state != TRYING)
-		return;
+	s->last = NULL;
+}
+
+/* Sent; who keeps it for 32 s keeps no more than there is. */
+static void finished(struct sip_server *s, uint16_t code)
+{
+	if (code >= 300)
+		unlist(s); /* another try at it is not refused for this one */
+	if (s->reliable || (s->invite && code < 300))
+		forget_last(s);
+	else
+		s->last = sip_buf_tight(s->last);
 	if (!s->invite) {
 		enter(s, COMPLETED, s->reliable ? 0 : SIP_64T1_MS);
 	} else if (code < 300) {
@@ -216,6 +285,23 @@ void sip_server_reply(struct sip_server *s, uint16_t code, struct sip_buf *b)
 		s->next = s->reliable ? RG_NEVER : rg_now(s->ta->timers) + SIP_T1_MS;
 		arm(s);
 	}
+}
+
+void sip_server_reply(struct sip_server *s, uint16_t code, struct sip_buf *b)
+{
+	bool again = s->state == ACCEPTED && code >= 200 && code < 300;
+
+	if (s->state != TRYING && !again) {
+		sip_buf_unref(b);
+		return;
+	}
+	forget_last(s);
+	s->last = b;
+	put(s);
+	if (again)
+		forget_last(s);
+	else if (code >= 200)
+		finished(s, code);
 }
 
 void sip_server_leave(struct sip_server *s)
@@ -233,6 +319,7 @@ static bool acknowledged(struct sip_server *s)
 		return false;
 	if (s->state != COMPLETED)
 		return true;
+	forget_last(s);
 	enter(s, CONFIRMED, s->reliable ? 0 : SIP_T4_MS);
 	if (s->h)
 		s->h(s, SIP_SERVER_ACK, s->arg);
@@ -250,7 +337,7 @@ bool sip_ta_request(struct sip_ta *ta, const struct sip_hop *from, const struct 
 	if (!s)
 		return false;
 	ta->stats->repeated++;
-	if (s->last && (s->state == TRYING || s->state == COMPLETED))
+	if (s->last)
 		put(s);
 	return true;
 }

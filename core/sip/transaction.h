@@ -23,7 +23,10 @@ enum {
 	SIP_T1_MS = 500, SIP_T2_MS = 4000, SIP_T4_MS = 5000, SIP_64T1_MS = 64 * SIP_T1_MS,
 	SIP_BRANCH = 31,	     /* characters of one */
 	SIP_CLIENTS_MOST = 1 << 20,  /* slots */
-	SIP_SERVERS_MOST = 16384,    /* server transactions kept */
+	SIP_SERVERS_MOST = 262144,   /* server transactions kept: 2,500 calls a second, 32 s each
+				      * for INVITE and BYE */
+	SIP_SERVERS_OWN_MOST = 16384, /* of them without a handler: the gateway's own answers,
+				      * which would be the same again */
 	SIP_RETRANSMIT_RFC = 255,    /* as often as there is time for */
 };
 
@@ -49,7 +52,8 @@ enum sip_outcome {
 	SIP_FINAL,	 /* INVITE: of a 2xx there may be more, each is told */
 	SIP_TIMEOUT,	 /* the budget is used up; a late answer may still come */
 	SIP_FAILED,	 /* refused, unreachable, the connection broke */
-	SIP_LATE,	 /* a final answer after SIP_TIMEOUT */
+	SIP_LATE,	 /* a final answer after SIP_TIMEOUT; of INVITE, a 2xx is to be
+			  * acknowledged as ever, a refusal has been, and a 1xx made us CANCEL */
 	SIP_GONE,	 /* INVITE after its final answer, or SIP_TIMEOUT: nothing more comes */
 };
 
@@ -76,17 +80,22 @@ int sip_client_send(struct sip_client *, struct sip_buf *buf, uint32_t budget_ms
 		    uint8_t most);
 /* From the handler at SIP_FINAL: it shall live on as a new transaction, with another
  * branch.  Returns what was sent, or a copy where the old one is still needed: the caller
- * owns it, edits it and sends it. */
+ * owns it, edits it and sends it.  INVITE: the answer it had is acknowledged again if it
+ * comes again. */
 struct sip_buf *sip_client_again(struct sip_client *);
 /* Forget it; nothing is told any more.  NULL is fine. */
 void sip_client_stop(struct sip_client *);
 /* Its owner goes away: nothing is told any more, but what must still be acknowledged or
- * repeated is, until it is over.  NULL is fine. */
+ * repeated is, until it is over; an INVITE without a final answer is cancelled.  NULL is
+ * fine. */
 void sip_client_leave(struct sip_client *);
-/* INVITE: CANCEL it, now or once a 1xx has come (RFC 3261 9.1). */
+/* INVITE: CANCEL it, now or once a 1xx has come (RFC 3261 9.1), as a transaction of its own
+ * that ends with its answer, the INVITE's final answer, or after 64 T1; the INVITE ends with
+ * SIP_TIMEOUT if it has no final answer 64 T1 after the CANCEL. */
 void sip_client_cancel(struct sip_client *);
 
-const struct sip_buf *sip_client_sent(const struct sip_client *); /* NULL once released */
+/* NULL once released: after the final answer of an INVITE was told, or at SIP_TIMEOUT. */
+const struct sip_buf *sip_client_sent(const struct sip_client *);
 const struct sip_hop *sip_client_hop(const struct sip_client *);
 struct sip_pool *sip_client_pool(const struct sip_client *);
 bool sip_client_repeated(const struct sip_client *); /* since sip_client_new */
@@ -112,11 +121,17 @@ typedef void (sip_server_h)(struct sip_server *, enum sip_server_event, void *ar
 
 /* true: the request was one we know (repeated, or an ACK) and is dealt with. */
 bool sip_ta_request(struct sip_ta *, const struct sip_hop *, const struct sip_head *);
+/* RFC 3261 8.2.2.2: a request outside a dialog that has come another way already (same From
+ * tag, Call-ID and CSeq, another branch), has a handler and was not refused; to be answered
+ * 482.  With another Request-URI it is none: an account's Contact is a UAS of its own, and a
+ * proxy may ask two of them at once. */
+bool sip_ta_merged(const struct sip_ta *, const struct sip_head *);
 /* A new request that is not ACK.  NULL: too many; answer it without state. */
 struct sip_server *sip_server_new(struct sip_ta *, const struct sip_hop *,
 				  const struct sip_head *, sip_server_h *, void *arg);
 /* Send an answer (the reference is taken over); a final one ends it, in time.  A 2xx to
- * INVITE may be sent again, as its user must (RFC 3261 13.3.1.4, RFC 6026 7.1). */
+ * INVITE may be sent again, as its user must (RFC 3261 13.3.1.4, RFC 6026 7.1): it is not
+ * kept here.  Any other answer after a final one is dropped (17.2.2). */
 void sip_server_reply(struct sip_server *, uint16_t code, struct sip_buf *);
 /* Its owner goes away: nothing is told any more; one without a final answer is forgotten.
  * NULL is fine. */

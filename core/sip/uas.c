@@ -145,6 +145,10 @@ void sip_uas_request(struct sip_uas *u, const struct sip_hop *from, const struct
 		cancel(u, from, h);
 		return;
 	}
+	if (sip_ta_merged(u->ta, h)) {
+		sip_uas_refuse(u, from, h, 482, NULL);
+		return;
+	}
 	if (notified(u, from, h))
 		return;
 	if (!(options && for_us(h)) && u->hook && u->hook(u->hook_arg, from, h))

@@ -1,4 +1,6 @@
 /* The stack as a server, its interfaces at reload, and what its trace shows. */
+#include "sip/message.h"
+#include "sip/transaction.h"
 #include "unit/sip_peer.h"
 
 static unsigned got;
@@ -159,6 +161,35 @@ static void others_may_take_requests(void **state)
 				    "To: b\r\nCall-ID: c\r\nCSeq: 1 MESSAGE\r\n\r\n");
 	ask_raw(text, true);
 	assert_int_equal(n, 2);
+}
+
+static void never_told(struct sip_server *s, enum sip_server_event e, void *arg)
+{
+	(void)s, (void)e, (void)arg;
+}
+
+static bool answer_180(void *arg, const struct sip_hop *hop, const struct sip_head *h)
+{
+	const struct sip_parts *p = sip_stack_parts(t.stack);
+	struct sip_server *s = sip_server_new(p->ta, hop, h, never_told, NULL);
+
+	++*(unsigned *)arg;
+	sip_server_reply(s, 180, sip_message_reply(p->pool, h, hop, 180, NULL, "t", 1, NULL));
+	return true;
+}
+
+/* RFC 3261 8.2.2.2: what came by two ways is taken once. */
+static void a_merged_request_is_a_loop(void **state)
+{
+	unsigned taken = 0;
+
+	(void)state;
+	sip_stack_on_request(t.stack, answer_180, &taken);
+	assert_true(starts(ask("INVITE", "sip:x@y", "", ""), "SIP/2.0 180 "));
+	assert_true(starts(ask("INVITE", "sip:x@y", "", ""), "SIP/2.0 482 "));
+	assert_true(starts(ask("INVITE", "sip:z@y", "", ""), "SIP/2.0 180 "));
+	assert_int_equal(taken, 2);
+	sip_stack_on_request(t.stack, NULL, NULL);
 }
 
 static void unmatched_answers_are_counted(void **state)
@@ -460,6 +491,7 @@ int main(void)
 		TEST(everything_else),
 		TEST(repetitions_get_the_same_answer),
 		TEST(others_may_take_requests),
+		TEST(a_merged_request_is_a_loop),
 		TEST(unmatched_answers_are_counted),
 		TEST(hostile_datagrams),
 		TEST(options_over_tcp),

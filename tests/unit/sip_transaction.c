@@ -31,7 +31,7 @@ static struct {
 	int server_event[8];
 	unsigned server_events;
 	int refuse;
-	bool again;
+	bool again, own;
 } w;
 
 static int wire(void *arg, const struct sip_hop *hop, struct sip_buf *b)
@@ -449,7 +449,7 @@ static struct sip_server *ask(const char *method, const char *branch, bool *know
 	*known = sip_ta_request(w.ta, &w.hop, &h);
 	if (*known || !strcmp(method, "ACK"))
 		return NULL;
-	return sip_server_new(w.ta, &w.hop, &h, note_server, NULL);
+	return sip_server_new(w.ta, &w.hop, &h, w.own ? NULL : note_server, NULL);
 }
 
 static void say(struct sip_server *s, uint16_t code)
@@ -551,6 +551,28 @@ static void the_table_is_bounded(void **state)
 	assert_int_equal(made, SIP_SERVERS_MOST);
 }
 
+/* What the gateway answers by itself is cheap to answer again, so it does not crowd out what
+ * calls need. */
+static void own_answers_are_bounded_further(void **state)
+{
+	unsigned made = 0;
+	char branch[40];
+	bool known;
+
+	(void)state;
+	for (unsigned i = 0; i < SIP_SERVERS_OWN_MOST + 100; i++) {
+		snprintf(branch, sizeof branch, "z9hG4bK%u", i);
+		w.own = true;
+		made += ask("OPTIONS", branch, &known) != NULL;
+	}
+	assert_int_equal(made, SIP_SERVERS_OWN_MOST);
+	w.own = false;
+	assert_non_null(ask("OPTIONS", "z9hG4bKx", &known));
+	go_to(32000);
+	w.own = true;
+	assert_non_null(ask("OPTIONS", "z9hG4bKy", &known));
+}
+
 static void where_answers_go(void **state)
 {
 	static const struct { const char *via; uint16_t port; } to[] = {
@@ -603,6 +625,7 @@ int main(void)
 		TEST(invite_server_gives_up),
 		TEST(accepted_absorbs_repetitions),
 		TEST(the_table_is_bounded),
+		TEST(own_answers_are_bounded_further),
 		TEST(where_answers_go),
 	};
 
