@@ -124,13 +124,14 @@ static struct reg_server *following(const struct reg_set *set, uint32_t *n)
 {
 	int at = set_rank(set, set->keep);
 	struct reg_server *next = NULL;
+	uint8_t role = set_registrars(set) ? RG_REGISTRAR : RG_PROXY;
 
 	*n = 0;
 	for (uint32_t i = 1; i <= set->n; i++) {
 		uint32_t rank = (uint32_t)(at + (int)i) % set->n;
 		struct reg_server *s = set->srv[rank];
 
-		if (!(set->view[rank].roles & RG_REGISTRAR) ||
+		if (!(set->view[rank].roles & role) ||
 		    (s->believed && s->health == RG_DOWN))
 			continue;
 		if (!next)

@@ -464,6 +464,7 @@ void set_apply(struct reg_engine *, const struct conf *);
 void set_clear(struct reg_engine *, struct reg_set *);
 const struct conf_proxy_set *set_conf(const struct reg_set *);
 int set_rank(const struct reg_set *, uint32_t server);
+uint32_t set_registrars(const struct reg_set *); /* servers that may be registered at by role */
 void set_health(struct reg_engine *, struct reg_set *, struct reg_server *);
 void set_failed(struct reg_engine *, struct reg_set *, uint32_t server, bool failed);
 uint32_t set_working(const struct reg_set *);

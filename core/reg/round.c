@@ -170,10 +170,16 @@ void round_over(struct reg_engine *e, struct reg_account *a, enum rg_verdict why
 	round_settled(e, a);
 }
 
-/* The list of a long round may name a server that has left the set meanwhile. */
+/* The list of a long round may name a server that has left the set meanwhile, or is none
+ * for registering any more; where none is, all are. */
 static bool may_ask(const struct reg_account *a, const struct reg_server *s)
 {
-	return s && (a->state == RG_UNREGISTERING || set_rank(a->set, s->id) >= 0);
+	int rank;
+
+	if (!s || a->state == RG_UNREGISTERING)
+		return s != NULL;
+	rank = set_rank(a->set, s->id);
+	return rank >= 0 && (a->set->view[rank].roles & RG_REGISTRAR || !set_registrars(a->set));
 }
 
 /* To the next candidate, or the same again; false: the round is over. */

@@ -25,6 +25,15 @@ int set_rank(const struct reg_set *set, uint32_t server)
 	return -1;
 }
 
+uint32_t set_registrars(const struct reg_set *set)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < set->n; i++)
+		n += (set->view[i].roles & RG_REGISTRAR) != 0;
+	return n;
+}
+
 /* "Working": the first that keep-alive has not found down and that did not fail the
  * group's last attempt; 0 if none is. */
 uint32_t set_working(const struct reg_set *set)

@@ -37,6 +37,11 @@ static const struct {
 	{ "renewal", "IsProxyHotSwap = 1", "FailbackMode = registration", 1, 3 },
 	{ "spell", "", "FailbackMode = duration\nFailbackTimeout = 60", 2, 4 },
 	{ "trunk", "IsProxyHotSwap = 1", "ServedTrunkGroup = 1", 1, 3 },
+	{ "lists", "", "", 1, 4 },
+	{ "listsperm", "ServerRedundancy = permanent\nEnableProxyKeepAlive = 1", "", 1, 5 },
+	{ "listsauth", "ServerSwitching = authentication-failure\nServerRedundancy = dns-based", "",
+	  2, 5 },
+	{ "listsstick", "ServerSwitching = link-failure-only", "RegistrarStickiness = 1", 1, 4 },
 };
 
 struct storm {
@@ -49,6 +54,21 @@ struct storm {
 	bool open[8], busy;
 	bool goes, ended; /* the call at hand */
 };
+
+/* Each list has its masters; without location servers the proxy servers register. */
+static void lists(struct world *w, GString *ini, int k)
+{
+	static const char *const role[] = { "registrar", "registrar", "proxy", "proxy", "both" };
+	size_t from = world_random(w) % 3 ? 0 : 2;
+	size_t to = from ? 4 : G_N_ELEMENTS(role);
+
+	for (int i = kind[k].first; i <= kind[k].last; i++)
+		g_string_append_printf(ini, "[ProxyIp]\nProxySetId = %s\nIpAddress = 192.0.2.%d\n"
+				       "Role = %s\nMaster = %u\n", kind[k].name, i,
+				       i == kind[k].last && !from
+					       ? "both" : role[from + world_random(w) % (to - from)],
+				       (unsigned)(world_random(w) % 4 == 0));
+}
 
 static char *configuration(struct world *w, bool start)
 {
@@ -67,6 +87,11 @@ static char *configuration(struct world *w, bool start)
 		unsigned n = start ? EACH : (unsigned)(world_random(w) % (EACH + 1));
 		const char *set = kind[i].set;
 
+		if (g_str_has_prefix(kind[i].name, "lists")) {
+			lists(w, ini, (int)i);
+			world_write(ini, kind[i].name, set, 1, 0, n, kind[i].account);
+			continue;
+		}
 		if (kind[i].last) {
 			world_write(ini, kind[i].name, set, kind[i].first, kind[i].last, n,
 				    kind[i].account);
@@ -173,17 +198,22 @@ static void notify(struct world *w)
 		reg_notified(w->e, d, &n);
 }
 
-static bool in_the_list(struct world *w, const struct reg_message *m)
+static bool in_the_list(struct world *w, const struct reg_message *m, uint8_t role)
 {
 	char *set = g_strndup(m->account, strcspn(m->account, "0123456789"));
 	struct reg_server_info s;
 	uint32_t pos = 0, rank = 0;
-	bool found = false;
+	uint8_t all = 0, here = 0;
 
-	while (!found && reg_engine_next_server(w->e, &pos, &rank, &s))
-		found = !strcmp(s.proxy_set, set) && rg_addr_equal(&s.addr, &m->server);
+	while (reg_engine_next_server(w->e, &pos, &rank, &s)) {
+		if (strcmp(s.proxy_set, set))
+			continue;
+		all |= s.roles;
+		if (rg_addr_equal(&s.addr, &m->server))
+			here = s.roles;
+	}
 	g_free(set);
-	return found;
+	return here & role || (here && !(all & role));
 }
 
 static void call_goes(void *arg, struct reg_route *r, const struct reg_leg *leg)
@@ -195,7 +225,8 @@ static void call_goes(void *arg, struct reg_route *r, const struct reg_leg *leg)
 	reg_route_info(r, &info);
 	m = (struct reg_message){ .account = info.account, .server = leg->server,
 				  .local_port = leg->local_port };
-	if (!in_the_list(st->w, &m))
+	if (!in_the_list(st->w, &m, g_str_has_prefix(m.account, "listsstick")
+					    ? RG_PROXY | RG_REGISTRAR : RG_PROXY))
 		fail_msg("a call of %s goes to .%u, which is not in its list", m.account,
 			 m.server.ip[3]);
 	leaves_from(st, &m);
@@ -271,7 +302,7 @@ static void sees(struct world *w, const struct reg_message *m)
 	guint n;
 
 	assert_int_equal(GPOINTER_TO_UINT(g_hash_table_lookup(w->flying, m->dialogue)), 0);
-	if (m->expires && !in_the_list(w, m))
+	if (m->expires && !in_the_list(w, m, RG_REGISTRAR))
 		fail_msg("%s asks .%u, which is not in its list", m->account, m->server.ip[3]);
 	if (m->expires && g_hash_table_contains(st->resting, m->account))
 		fail_msg("%s registers although it was un-registered by hand", m->account);
