@@ -406,8 +406,10 @@ void invite_event(struct exchange *x, struct sip_client *c, const struct sip_eve
 		}
 		break;
 	default: /* nothing more comes */
-		if (x->acknowledged && !x->ack_waits)
+		if (x->cancelled || x->over || (x->ack && !x->ack_waits)) {
 			exchange_over(x);
+			call_check(x->call);
+		}
 	}
 }
 
