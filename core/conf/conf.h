@@ -172,6 +172,7 @@ struct conf_raw {
 };
 
 enum { CONF_3XX_FOLLOW = 2 };
+enum conf_asserted { CONF_AS_IT_IS, CONF_ASSERTED, CONF_PREFERRED };
 
 struct conf_gateway {
 	const struct conf_values *values;
@@ -199,6 +200,8 @@ struct conf_gateway {
 	const char *call_records, *dahdi_directory, *alarm_command;
 	uint32_t max_calls, max_call_rate;
 	uint8_t redirects; /* SBC3xxBehavior: CONF_3XX_FOLLOW, else passed on */
+	uint8_t asserted_id;  /* AssertedIdMode: enum conf_asserted */
+	bool associated_uri;  /* EnablePAssociatedURIHeader */
 	struct rg_codes alternative_reasons; /* AlternativeRoutingReasons */
 	bool ping_pong;
 	uint32_t ping_pong_time; /* s */

@@ -105,6 +105,13 @@ static const struct schema_param rows[] = {
 		"Most calls at a time; 0: unlimited."),
 	ROW_INT(GATEWAY, "MaxCallRate", gateway, g.max_call_rate, 0, 1000000, "0", NULL,
 		"Most new calls a second; 0: unlimited."),
+	ROW_INT(GATEWAY, "AssertedIdMode", gateway, g.asserted_id, 0, 2, "0",
+		"Disable=0,P-Asserted-Identity=1,P-Preferred-Identity=2",
+		"The header in which requests of an account name its address of record to the "
+		"serving group, instead of what they bring; 0: they keep what they bring."),
+	ROW_BOOL(GATEWAY, "EnablePAssociatedURIHeader", gateway, g.associated_uri, "0",
+		"The first P-Associated-URI that the registrar gave the account stands in that "
+		"header, in P-Asserted-Identity where AssertedIdMode is 0."),
 	ROW_CODES(GATEWAY, "AlternativeRoutingReasons", gateway, g.alternative_reasons,
 		"408,500,502,503,504",
 		"Answers after which the alternative row of IP2IPRouting gets the request; no answer "

@@ -88,10 +88,47 @@ static bool more(const struct reg_route *r)
 	return r->try->at + 1 < r->try->list.n;
 }
 
+struct dress {
+	struct reg_outgoing o;
+	char identity[1024];
+};
+
+/* "sip:user@host", the user escaped as RFC 3261 25.1 has it. */
+static void write_uri(char *out, size_t size, const char *user, const char *host)
+{
+	GString *s = g_string_new("sip:");
+
+	for (const char *p = user; *p; p++) {
+		if (g_ascii_isalnum(*p) || strchr("-_.!~*'()&=+$,;?/", *p))
+			g_string_append_c(s, *p);
+		else
+			g_string_append_printf(s, "%%%02X", (unsigned char)*p);
+	}
+	g_string_append_printf(s, "%s%s", *user ? "@" : "", host);
+	g_strlcpy(out, s->len < size ? s->str : "", size);
+	g_string_free(s, TRUE);
+}
+
+/* The account's address of record, where it is to be told besides From. */
+static void identify(struct reg_account *a, const struct reg_message *m, struct dress *d,
+		     struct reg_leg *leg)
+{
+	const struct conf_gateway *g = account_gateway(a);
+
+	if (g->asserted_id != CONF_AS_IT_IS)
+		write_uri(d->identity, sizeof d->identity, m->aor_user, m->aor_host);
+	if (g->asserted_id == CONF_ASSERTED)
+		leg->asserted = d->identity;
+	else if (g->asserted_id == CONF_PREFERRED)
+		leg->preferred = d->identity;
+	leg->associated_uri = g->associated_uri;
+}
+
 /* As the account, towards its serving group. */
 static void dress_account(struct reg_route *r, struct reg_account *a, struct reg_server *s,
-			  struct reg_outgoing *o, struct reg_leg *leg)
+			  struct dress *d, struct reg_leg *leg)
 {
+	struct reg_outgoing *o = &d->o;
 	const struct conf *c = a->gen->conf;
 	const struct conf_ip_group *serving = &c->ip_group[a->conf->serving];
 	struct reg_message m;
@@ -109,6 +146,7 @@ static void dress_account(struct reg_route *r, struct reg_account *a, struct reg
 	leg->contact_address = m.contact_address;
 	leg->headers = m.headers;
 	leg->service_route = a->registrar == s->id;
+	identify(a, &m, d, leg);
 }
 
 /* As whoever sent it, to a group's servers or to an address. */
@@ -162,7 +200,8 @@ static void go(struct reg_route *r, struct reg_server *s, const struct rg_addr *
 {
 	struct reg_account *a = route_account(r);
 	const struct conf_gateway *g = &r->e->gen->conf->gateway;
-	struct reg_outgoing o, caller;
+	struct reg_outgoing caller;
+	struct dress d;
 	struct reg_leg leg = {
 		.server = *addr, .tls_name = tls_name, .interface = interface,
 		.to_serving = a && r->to_serving,
@@ -176,16 +215,16 @@ static void go(struct reg_route *r, struct reg_server *s, const struct rg_addr *
 	};
 	struct reg_set *set = route_set(r);
 
-	memset(&o.id, 0, sizeof o.id);
+	memset(&d.o.id, 0, sizeof d.o.id);
 	if (a && r->to_serving)
-		dress_account(r, a, s, &o, &leg);
+		dress_account(r, a, s, &d, &leg);
 	else
-		dress_plain(r, addr, set ? set_conf(set) : NULL, &o, &leg);
-	credentials(r, a, &o.id, &leg);
+		dress_plain(r, addr, set ? set_conf(set) : NULL, &d.o, &leg);
+	credentials(r, a, &d.o.id, &leg);
 	if (a && !r->to_serving)
 		dress_caller(r, a, &caller, &leg);
-	leg.budget_ms = o.budget_ms;
-	leg.retransmissions = o.retransmissions;
+	leg.budget_ms = d.o.budget_ms;
+	leg.retransmissions = d.o.retransmissions;
 	r->server = *addr;
 	r->servers++;
 	r->h->go(r->arg, r, &leg);

@@ -453,6 +453,8 @@ void server_health(struct reg_engine *, struct reg_server *, enum rg_health, enu
 bool server_enter(struct reg_engine *, struct reg_server *, struct reg_account *);
 void server_leave(struct reg_engine *, struct reg_server *, const struct reg_answer *,
 		  rg_ms sent_at);
+/* A request other than REGISTER was answered there, or not. */
+void server_told(struct reg_engine *, struct reg_server *, bool answered);
 bool server_refuses(const struct reg_server *); /* down and on trial: no answer at once */
 void server_unwait(struct reg_engine *, struct reg_server *, struct reg_account *);
 void server_abandon(struct reg_engine *, struct reg_server *, uint64_t token);

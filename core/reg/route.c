@@ -247,8 +247,10 @@ static enum rg_verdict judge(struct reg_route *r, uint16_t code)
 
 	if (r->to_serving && !a)
 		return RG_STOP;
-	if (set && server_at(r->e, ev.server))
+	if (set && server_at(r->e, ev.server)) {
 		set_failed(r->e, set, ev.server, lost(code));
+		server_told(r->e, server_at(r->e, ev.server), code != 0);
+	}
 	if (a) {
 		chain_event(r->e, a, &ev, &act, -1);
 		account_timer(r->e, a);

@@ -245,6 +245,17 @@ void server_leave(struct reg_engine *e, struct reg_server *s, const struct reg_a
 		rg_timer_set(e->timers, &s->drain, rg_now(e->timers), drain, s);
 }
 
+void server_told(struct reg_engine *e, struct reg_server *s, bool answered)
+{
+	if (answered) {
+		s->unanswered = 0;
+		if (s->down == DOWN_SILENT && !s->believed)
+			server_health(e, s, RG_UP, DOWN_NOT);
+	} else if (++s->unanswered >= SILENT_AFTER && s->down == DOWN_NOT && !s->believed) {
+		server_health(e, s, RG_DOWN, DOWN_SILENT);
+	}
+}
+
 /* Give places to those that wait; if the server is down they are told at once, a
  * slice at a time, and the policies choose the next. */
 static void drain(void *arg)

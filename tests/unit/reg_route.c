@@ -738,6 +738,74 @@ static void credentials(void **state)
 	world_free(w);
 }
 
+static void identity(void **state)
+{
+	struct world *w = made("[Gateway]\nAssertedIdMode = 1\nEnablePAssociatedURIHeader = 1\n"
+			       "SBC3xxBehavior = Handle Locally\nSIPChallengeCachingMode = 1\n"
+			       "[Account]\nName = a\nServedIPGroupName = PBX\n"
+			       "ServingIPGroupName = ONE\nContactUser = me@home;x\n"
+			       "HostName = a.example:5070\nUsername = u\n" BOUND);
+	struct trial *t = send(w, from(10, "4711", "1"));
+
+	(void)state;
+	goes(t, 1, 1);
+	assert_string_equal(t->asserted, "sip:me%40home;x@a.example:5070");
+	assert_string_equal(t->leg.preferred, "");
+	assert_true(t->leg.associated_uri);
+	assert_true(t->leg.follow_redirect);
+	assert_true(t->leg.keep_nonce);
+	end(t);
+	t = send(w, from(1, "4711", "1"));
+	goes(t, 1, 10);
+	assert_string_equal(t->asserted, "");
+	assert_false(t->leg.associated_uri);
+	end(t);
+	world_free(w);
+	w = made(ACCOUNT("a", "ONE", "100", BOUND));
+	t = send(w, from(10, "4711", "1"));
+	assert_string_equal(t->asserted, "");
+	assert_false(t->leg.follow_redirect || t->leg.keep_nonce || t->leg.associated_uri);
+	end(t);
+	world_free(w);
+}
+
+static void media(void **state)
+{
+	static const struct {
+		const char *pbx, *one;
+		uint8_t media;
+	} all[] = {
+		{ "", "", REG_MEDIA_DIRECT },
+		{ "MediaAnchor = 1\n", "", REG_MEDIA_REFUSE },
+		{ "", "MediaAnchor = 1\nMediaFailure = continue\n", REG_MEDIA_CONTINUE },
+		{ "MediaAnchor = 1\nMediaFailure = continue\n", "MediaAnchor = 1\n",
+		  REG_MEDIA_REFUSE },
+		{ "MediaFailure = continue\n", "", REG_MEDIA_DIRECT },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < G_N_ELEMENTS(all); i++) {
+		char *ini = g_strdup_printf(
+			"[ProxySet]\nName = m\n[ProxyIp]\nProxySetId = m\n"
+			"IpAddress = 192.0.2.130\n[IPGroup]\nName = M\nProxySetName = m\n%s"
+			"[ProxySet]\nName = n\n[ProxyIp]\nProxySetId = n\n"
+			"IpAddress = 192.0.2.131\n[IPGroup]\nName = N\nProxySetName = n\n%s"
+			ROW("SrcIPGroupName = M\nDestIPGroupName = N")
+			ROW("SrcIPGroupName = N\nDestIPGroupName = M"), all[i].pbx, all[i].one);
+		struct world *w = made(ini);
+
+		for (unsigned side = 130; side <= 131; side++) {
+			struct trial *t = send(w, from(side, "1", "2"));
+
+			goes(t, 1, side == 130 ? 131 : 130);
+			assert_int_equal(t->leg.media, all[i].media);
+			end(t);
+		}
+		world_free(w);
+		g_free(ini);
+	}
+}
+
 /* ---- trunk groups -------------------------------------------------------------------------- */
 
 static void trunks(void **state)
@@ -827,6 +895,7 @@ static void balance(void **state)
 		refused(t, 503); /* fewer than two: the set is offline */
 		end(t);
 	}
+	memset(got, 0, sizeof got);
 	for (int i = 0; i < 4000; i++) {
 		struct trial *t = send(w, from(10, "1", "2"));
 
@@ -836,6 +905,70 @@ static void balance(void **state)
 	assert_in_range(got[111], 850, 1150);
 	assert_in_range(got[112], 2850, 3150);
 	assert_int_equal(got[113], 0);
+	world_free(w);
+}
+
+/* Accounts spread over the servers of their set, calls of those that are not sticky, too. */
+static void balance_accounts(void **state)
+{
+	GString *ini = g_string_new("[ProxySet]\nName = lb\nProxyLoadBalancingMethod = 1\n"
+				    "[IPGroup]\nName = LB\nProxySetName = lb\n");
+	unsigned got[256] = { 0 };
+	struct world *w;
+
+	(void)state;
+	for (int i = 1; i <= 3; i++)
+		g_string_append_printf(ini, "[ProxyIp]\nProxySetId = lb\n"
+				       "IpAddress = 192.0.2.%d\n", 140 + i);
+	for (int i = 0; i < 60; i++)
+		g_string_append_printf(ini, "[Account]\nName = n%d\nServedIPGroupName = PBX\n"
+				       "ServingIPGroupName = LB\nContactUser = %d\n" BOUND "%s",
+				       i, 1000 + i, i ? "" : "RegistrarStickiness = 1\n");
+	w = made(ini->str);
+	for (int i = 1; i <= 3; i++)
+		assert_int_equal(w->peer[140 + i].sent, 20);
+	for (int i = 0; i < 60; i++) {
+		struct trial *t = send(w, from(10, i < 30 ? "1001" : "1000", "1"));
+
+		got[t->to]++;
+		end(t);
+	}
+	assert_int_equal(MAX(MAX(got[141], got[142]), got[143]), 40);
+	assert_int_equal(MIN(MIN(got[141], got[142]), got[143]), 10);
+	world_free(w);
+	g_string_free(ini, TRUE);
+}
+
+/* A server that leaves three requests in a row unanswered is down for all, until a probe is
+ * answered. */
+static void silent(void **state)
+{
+	struct world *w = made(ACCOUNT("b", "TWO", "200", "")
+			       ROW("SrcIPGroupName = TWO\nDestIPGroupName = PBX"));
+	struct trial *t;
+
+	(void)state;
+	w->peer[4].does = w->peer[5].does = SILENT;
+	for (int i = 0; i < 6; i++) {
+		t = send(w, from(10, "200", "1"));
+		goes(t, 1, i % 2 ? 5 : 4);
+		answered(t, 0);
+		end(t);
+	}
+	w->peer[5].does = OK;
+	world_until(w, 60000);
+	assert_true(w->peer[4].probes > 0);
+	for (int i = 0; i < 3; i++) {
+		t = send(w, from(10, "200", "1"));
+		goes(t, 1, 5);
+		answered(t, 200);
+		end(t);
+	}
+	w->peer[4].does = OK;
+	world_until(w, 80000);
+	t = send(w, from(10, "200", "1"));
+	goes(t, 1, 4);
+	end(t);
 	world_free(w);
 }
 
@@ -1021,7 +1154,9 @@ int main(void)
 		cmocka_unit_test(inbound_by_source), cmocka_unit_test(ims_foreign),
 		cmocka_unit_test(own_ports), cmocka_unit_test(rows),
 		cmocka_unit_test(alternatives), cmocka_unit_test(credentials),
-		cmocka_unit_test(trunks), cmocka_unit_test(balance), cmocka_unit_test(limits),
+		cmocka_unit_test(identity),
+		cmocka_unit_test(media), cmocka_unit_test(trunks), cmocka_unit_test(balance),
+		cmocka_unit_test(balance_accounts), cmocka_unit_test(silent), cmocka_unit_test(limits),
 		cmocka_unit_test(limits_of_groups), cmocka_unit_test(reload),
 		cmocka_unit_test(indexes),
 	};
