@@ -73,18 +73,24 @@ static void say_group(struct reg_engine *e, const struct reg_account *a, const s
 	say(w, ")");
 }
 
+/* Keep-alive will tell its status. */
+static bool finds_out(const struct reg_group *g)
+{
+	const struct conf_proxy_set *ps = g->set ? set_conf(g->set) : NULL;
+
+	return ps && ps->keepalive;
+}
+
 static void say_served(const struct reg_account *a, struct words *w)
 {
-	static const char *const of_trunks[] = { "not known yet", "up", "down" };
-	static const char *const of_group[] = { "not known yet", "online", "offline" };
+	const struct reg_group *g = a->served;
+	bool trunk = a->conf->trunk != CONF_NONE;
 
-	if (!a->served)
-		return;
-	if (a->conf->trunk != CONF_NONE)
-		say(w, "; %s is %s", a->served->name, of_trunks[a->served->health % 3]);
-	else
-		say(w, "; served IP group %s is %s", a->served->name,
-		    of_group[a->served->health % 3]);
+	if (g && g->health == RG_DOWN)
+		say(w, "; %s%s is %s", trunk ? "" : "served IP group ", g->name,
+		    trunk ? "down" : "offline");
+	else if (g && g->health == RG_UNKNOWN && finds_out(g))
+		say(w, "; the status of served IP group %s is not known yet", g->name);
 }
 
 static void say_held(struct reg_engine *e, const struct reg_account *a, const char *by,
