@@ -546,8 +546,12 @@ void nameservers_free(struct nameservers *ns)
 	ns->going = true;
 	while ((q = TAILQ_FIRST(&ns->waiting)))
 		tell(q, ARES_EDESTRUCTION, NULL, 0);
+	LIST_FOREACH(s, &ns->all, link) { /* ends the attempts, and so the questions */
+		ares_destroy(s->channel);
+		s->channel = NULL;
+	}
 	while ((s = LIST_FIRST(&ns->all)))
-		server_free(s); /* ends its attempts, and so the questions */
+		server_free(s);
 	rg_timer_stop(ns->env->timers, &ns->sweep);
 	g_free(ns->path);
 	ares_library_cleanup();
