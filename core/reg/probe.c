@@ -16,6 +16,12 @@ static const char *named_host(const struct reg_engine *e, const struct reg_serve
 	return s->host;
 }
 
+/* As it stands in a URI: an IPv6 address has brackets. */
+static void write_host(char *buf, size_t size, const char *host, const struct reg_server *s)
+{
+	snprintf(buf, size, host == s->host && s->addr.family == 6 ? "[%s]" : "%s", host);
+}
+
 /* An account that registers through the set: a registrar that sees a user it does not
  * know may take us for a burglar. */
 static const struct reg_account *speaker(struct reg_set *set)
@@ -55,8 +61,7 @@ static void group_identity(struct reg_engine *e, const struct reg_server *s,
 		id->aor_user = *c->gateway.username ? c->gateway.username : nobody;
 	if (!*host)
 		host = named_host(e, s);
-	snprintf(id->aor_host, sizeof id->aor_host,
-		 host == s->host && s->addr.family == 6 ? "[%s]" : "%s", host);
+	write_host(id->aor_host, sizeof id->aor_host, host, s);
 	g_strlcpy(id->request_host, id->aor_host, sizeof id->request_host);
 }
 
@@ -68,11 +73,12 @@ struct reg_probe probe_make(struct reg_engine *e, struct reg_server *s, enum reg
 							  : e->gen->conf->gateway.sip_max_rtx;
 	struct reg_probe p = {
 		.server = s->addr, .tls_name = s->tls_name, .interface = server_interface(e, s),
-		.request_host = named_host(e, s), .budget_ms = request_time((unsigned)rtx, false),
+		.request_host = id->request_host, .budget_ms = request_time((unsigned)rtx, false),
 		.retransmissions = (uint8_t)MIN(rtx, 254),
 	};
 	const struct reg_account *a;
 
+	write_host(id->request_host, sizeof id->request_host, named_host(e, s), s);
 	if (kind == KEEP_FAKE) {
 		p.user = p.contact = nobody;
 		p.host = p.request_host;
@@ -84,7 +90,6 @@ struct reg_probe probe_make(struct reg_engine *e, struct reg_server *s, enum reg
 		identity_of(a, s, id);
 	if (!a || !*id->aor_user)
 		group_identity(e, s, id);
-	p.request_host = id->request_host;
 	p.user = id->aor_user;
 	p.host = id->aor_host;
 	p.contact = kind == KEEP_HOMING ? nobody : NULL;

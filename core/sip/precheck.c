@@ -129,6 +129,23 @@ static bool response_line(struct sip_head *h, const char *p, const char *e)
 	return true;
 }
 
+/* An IPv6 address without brackets: its end and the port's begin cannot be told apart
+ * (RFC 5118 4.2). */
+static bool bare_six(struct span uri)
+{
+	const char *end = uri.p + uri.n, *p = memchr(uri.p, '@', uri.n);
+	unsigned colons = 0;
+
+	if (strncasecmp(uri.p, "sip:", 4) && strncasecmp(uri.p, "sips:", 5))
+		return false;
+	p = p ? p + 1 : (const char *)memchr(uri.p, ':', uri.n) + 1;
+	if (p < end && *p == '[')
+		return false;
+	for (; p < end && *p != ';' && *p != '?'; p++)
+		colons += *p == ':';
+	return colons > 1;
+}
+
 static enum sip_verdict request_line(struct sip_head *h, const char *p, const char *e,
 				     const char **why)
 {
@@ -152,6 +169,10 @@ static enum sip_verdict request_line(struct sip_head *h, const char *p, const ch
 	for (size_t i = 0; i < h->uri.n; i++)
 		if ((unsigned char)h->uri.p[i] <= ' ')
 			return SIP_BAD;
+	if (bare_six(h->uri)) {
+		*why = "an IPv6 address without brackets";
+		return SIP_BAD;
+	}
 	return SIP_FINE;
 }
 

@@ -1,4 +1,4 @@
-"""A scripted registrar over UDP and TCP.  All of a program's registrars share one
+"""A scripted registrar over UDP, TCP and TLS.  All of a program's registrars share one
 thread; the tests look at what was recorded and wait for conditions on it."""
 import heapq
 import itertools
@@ -6,6 +6,7 @@ import re
 import secrets
 import selectors
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -77,6 +78,8 @@ NETWORK = Network()
 
 
 class Connection:
+    transport = "tcp"
+
     def __init__(self, registrar, sock, peer):
         self.registrar, self.sock, self.peer, self.buffer = registrar, sock, peer, b""
         NETWORK.add(sock, self.readable)
@@ -88,6 +91,9 @@ class Connection:
             return
         except OSError:
             data = b""
+        self.take(data)
+
+    def take(self, data):
         if not data:
             self.close()
             return
@@ -104,7 +110,7 @@ class Connection:
             if len(rest) < size:
                 return
             self.buffer = rest[size:]
-            self.registrar.receive(head + blank + rest[:size], self.peer, "tcp", self)
+            self.registrar.receive(head + blank + rest[:size], self.peer, self.transport, self)
 
     def send(self, data):
         try:
@@ -121,6 +127,32 @@ class Connection:
             self.registrar.connections.remove(self)
 
 
+class TlsConnection(Connection):
+    transport = "tls"
+
+    def __init__(self, registrar, sock, peer):
+        self.shaken = False
+        sock.setblocking(False)
+        super().__init__(registrar, registrar.tls.wrap_socket(
+            sock, server_side=True, do_handshake_on_connect=False), peer)
+
+    def readable(self):
+        try:
+            if not self.shaken:
+                self.sock.do_handshake()
+                self.shaken = True
+                self.registrar.shaken.append(self.sock.getpeercert())
+            while True:
+                self.take(self.sock.recv(65536))
+                if self not in self.registrar.connections:
+                    return
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return
+        except OSError as e:
+            self.registrar.tls_faults.append(str(e))
+            self.close()
+
+
 class Registrar:
     """Behaviour is a matter of attributes, which a test may change at any time:
 
@@ -131,10 +163,15 @@ class Registrar:
     hook        called with (request, answer that would be given); what it returns is
                 sent: an Answer, a list of them, bytes, or None for silence
     requests    all that came, in order; retransmissions are in it, too
+    tls         an ssl.SSLContext: the registrar is there by TLS as well, at tls_port;
+                shaken has what the clients showed, tls_faults how handshakes failed
     """
 
-    def __init__(self, address, port=5060, transports=("udp", "tcp"), auth=(), passwords=None, grant=3600):
+    def __init__(self, address, port=5060, transports=("udp", "tcp"), auth=(), passwords=None, grant=3600,
+                 tls=None, tls_port=None):
         self.address, self.port, self.transports = address, port, transports
+        self.family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self.tls, self.tls_port, self.shaken, self.tls_faults = tls, tls_port or port + 1, [], []
         self.mode, self.modes, self.hook = "up", {}, None
         self.auth, self.passwords = list(auth), passwords or (lambda user: "pw-" + user)
         self.code, self.nonce_uses, self.grant, self.min_expires = 401, None, grant, 0
@@ -142,36 +179,53 @@ class Registrar:
         self.requests, self.answers, self.connections, self.faults = [], [], [], []
         self.bindings, self.nonces, self.nc, self.pings = {}, {}, {}, 0
         self.accepted = 0
-        self.udp = self.tcp = self.other = None
+        self.udp = self.tcp = self.secure = self.other = None
         self.start()
+
+    def text(self, port):
+        return "%s:%d" % ("[%s]" % self.address if ":" in self.address else self.address, port)
 
     @property
     def at(self):
-        return "%s:%d" % (self.address, self.port)
+        return self.text(self.port)
+
+    @property
+    def at_tls(self):
+        return self.text(self.tls_port)
 
     # ---- sockets
 
     def start(self):
         with NETWORK.changed:
             if "udp" in self.transports and not self.udp:
-                self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                self.udp = socket.socket(self.family, socket.SOCK_DGRAM)
                 self.udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-                self.udp.bind((self.address, self.port))
+                self.udp.bind(self.where(self.port))
                 NETWORK.add(self.udp, self.datagrams)
             if "tcp" in self.transports and not self.tcp:
-                self.tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-                self.tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                self.tcp.bind((self.address, self.port))
-                self.tcp.listen(64)
-                NETWORK.add(self.tcp, self.accept)
+                self.tcp = self.listener(self.port)
+                NETWORK.add(self.tcp, lambda: self.accept(self.tcp, Connection))
+            if self.tls and not self.secure:
+                self.secure = self.listener(self.tls_port)
+                NETWORK.add(self.secure, lambda: self.accept(self.secure, TlsConnection))
+
+    def where(self, port):
+        return socket.getaddrinfo(self.address, port, self.family, socket.SOCK_DGRAM)[0][4]
+
+    def listener(self, port):
+        s = socket.socket(self.family, socket.SOCK_STREAM)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind(self.where(port))
+        s.listen(64)
+        return s
 
     def refuse(self):
         """Close everything: ICMP and RST answer from now on, until start()."""
         with NETWORK.changed:
-            for s in (self.udp, self.tcp):
+            for s in (self.udp, self.tcp, self.secure):
                 if s:
                     NETWORK.remove(s)
-            self.udp = self.tcp = None
+            self.udp = self.tcp = self.secure = None
             self.disconnect()
 
     def disconnect(self, reset=False):
@@ -179,10 +233,10 @@ class Registrar:
             for c in list(self.connections):
                 c.close(reset)
 
-    def accept(self):
-        sock, peer = self.tcp.accept()
+    def accept(self, listener, kind):
+        sock, peer = listener.accept()
         self.accepted += 1
-        self.connections.append(Connection(self, sock, peer))
+        self.connections.append(kind(self, sock, peer[:2]))
 
     def datagrams(self):
         for _ in range(200):
@@ -190,7 +244,7 @@ class Registrar:
                 data, peer = self.udp.recvfrom(65536)
             except (BlockingIOError, AttributeError):
                 return
-            self.receive(data, peer, "udp", None)
+            self.receive(data, peer[:2], "udp", None)
 
     def send_from(self, data, to):
         """A datagram of the test's own from the registrar's port."""
@@ -245,8 +299,8 @@ class Registrar:
                 m.conn.send(data)
             elif a.other_port:
                 if not self.other:
-                    self.other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-                    self.other.bind((self.address, 0))
+                    self.other = socket.socket(self.family, socket.SOCK_DGRAM)
+                    self.other.bind(self.where(0))
                 self.other.sendto(data, m.source)
             elif self.udp:
                 self.udp.sendto(data, m.source)
