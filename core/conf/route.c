@@ -98,6 +98,16 @@ static void build_one(struct load *l, struct conf_route *r, struct cannot *no)
 	if (*r->account_name)
 		r->account = refer(l, r, &l->w->account, c->n_account, r->account_name,
 				   "DestAccountName");
+	if (r->account != CONF_NONE && c->account[r->account].serving != r->to) {
+		row_warn(l, &r->row,
+			 "IP2IPRouting %s: DestAccountName = %s has no effect: that account is of "
+			 "another serving group",
+			 r->row.name, r->account_name);
+		r->account = CONF_NONE;
+	}
+	if (r->to != CONF_NONE && c->ip_group[r->to].set == CONF_NONE)
+		row_warn(l, &r->row, "IP2IPRouting %s leads to IP group %s, which has no proxy set",
+			 r->row.name, r->to_name);
 	r->from_pattern = pattern(l, r, r->from_user, "SrcUsernamePrefix");
 	r->to_pattern = pattern(l, r, r->to_user, "DestUsernamePrefix");
 }
@@ -138,9 +148,9 @@ void build_routes(struct load *l)
 		build_one(l, &c->route[i], no);
 	for (size_t i = 0; i < G_N_ELEMENTS(no); i++)
 		if (no[i].count)
-			row_warn(l, no[i].row, "IP2IPRouting: %s: %s; %u row%s never matches",
+			row_warn(l, no[i].row, "IP2IPRouting: %s: %s; %u row%s",
 				 no[i].column, no[i].what, no[i].count,
-				 no[i].count == 1 ? "" : "s");
+				 no[i].count == 1 ? " never matches" : "s never match");
 	build_names(l, CONF_ROUTE, &names, c->route, c->n_route);
 	chain_rows(l);
 	if (c->n_route && c->route[0].alternative)

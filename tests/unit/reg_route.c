@@ -1143,6 +1143,88 @@ static void indexes(void **state)
 	world_free(w);
 }
 
+/* ---- many ---------------------------------------------------------------------------------- */
+
+static double cpu_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
+}
+
+enum { MANY = 100000 };
+
+static GString *many_ini(int first, int last, bool backwards)
+{
+	GString *ini = g_string_new(base);
+
+	g_string_append(ini, "[Account]\nFORMAT Index = AccountName, ServedIPGroupName, "
+			"ServingIPGroupName, ContactUser, Username;\n");
+	for (int i = first; i < last; i++)
+		g_string_append_printf(ini, "Account %d = \"n%d\", \"PBX\", \"ONE\", "
+				       "\"+4930%06d\", \"login%d\";\n",
+				       backwards ? MANY - i : i, i, i, i);
+	g_string_append(ini, "[\\Account]\n");
+	return ini;
+}
+
+/* Apply it; the longest stall of the loop in ms of processor time. */
+static double apply(struct world *w, GString *ini)
+{
+	struct reg_plan *plan = world_plan(w, ini->str);
+	double longest, began = cpu_ms(), now;
+
+	reg_engine_apply(w->e, plan, world_applied, w);
+	longest = cpu_ms() - began;
+	while (reg_engine_applying(w->e)) {
+		began = cpu_ms();
+		rg_timers_step(w->timers, rg_now(w->timers) + 1000);
+		now = cpu_ms() - began;
+		longest = MAX(longest, now);
+	}
+	g_string_free(ini, TRUE);
+	return longest;
+}
+
+/* A route among 100,000 accounts of one pair takes no longer than among a few, and no reload
+ * stalls the loop. */
+static void many(void **state)
+{
+	struct world *w = world_new(false, false);
+	const struct {
+		int first, last;
+		bool backwards;
+	} all[] = { { 0, MANY, false }, { 0, MANY, true }, { MANY / 2, MANY, true },
+		    { 0, MANY, false }, { 0, 10, false } };
+	char user[16];
+
+	(void)state;
+	for (size_t i = 0; i < G_N_ELEMENTS(all); i++) {
+		double stall = apply(w, many_ini(all[i].first, all[i].last, all[i].backwards)), began;
+
+		began = cpu_ms();
+		for (int k = 0; k < 20000; k++) {
+			int n = all[i].first + (int)(world_random(w) %
+						     (uint64_t)(all[i].last - all[i].first));
+			struct trial *t;
+
+			if (k & 1)
+				snprintf(user, sizeof user, "004930%06d", n);
+			else
+				snprintf(user, sizeof user, "login%d", n);
+			t = send(w, from(10, user, "1"));
+			assert_int_equal(t->legs, 1);
+			assert_int_equal(atoi(t->info.account + 1), n);
+			end(t);
+		}
+		print_message("%d accounts: %.1f us a route, longest stall %.1f ms\n",
+			      all[i].last - all[i].first, (cpu_ms() - began) / 20, stall);
+		assert_true(stall < 50);
+	}
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1158,7 +1240,7 @@ int main(void)
 		cmocka_unit_test(media), cmocka_unit_test(trunks), cmocka_unit_test(balance),
 		cmocka_unit_test(balance_accounts), cmocka_unit_test(silent), cmocka_unit_test(limits),
 		cmocka_unit_test(limits_of_groups), cmocka_unit_test(reload),
-		cmocka_unit_test(indexes),
+		cmocka_unit_test(indexes), cmocka_unit_test(many),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
