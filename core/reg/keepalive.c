@@ -243,11 +243,14 @@ static void probe(void *arg)
 }
 
 /* An answer that is not in KeepAliveFailureResp means that it lives; so does any where
- * nothing is configured, and any to Using REGISTER. */
+ * nothing is configured, and any to Using REGISTER.  With HomingCheck a main server that
+ * answers 408 or 503 is as lost as it is for the accounts. */
 static bool lives(const struct reg_server *s, uint16_t code)
 {
 	const struct conf_proxy_set *ps = rules(s);
 
+	if (ps && homing_main(s->keeper, ps, s) && (code == 408 || code == 503))
+		return false;
 	for (unsigned i = 0;
 	     ps && kind(s) != KEEP_REGISTER && i < ps->keepalive_failure.n; i++)
 		if (ps->keepalive_failure.code[i] == code)

@@ -85,7 +85,8 @@ struct reg_notice {
 	uint8_t what;	 /* enum rg_notify; NONE: nothing about our Contact */
 	uint32_t expires, retry_after; /* s, 0: not given */
 	bool gap;	 /* a version is missing: ask for the full state */
-	bool terminated; /* the subscription has ended */
+	uint32_t left;	 /* of the subscription, s; 0: not given */
+	bool terminated; /* it has ended */
 	uint8_t reason;	 /* then, RFC 6665 4.1.3: enum reg_reason */
 };
 enum reg_reason {

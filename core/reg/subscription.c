@@ -18,6 +18,8 @@ struct reg_subscription { /* once wanted, kept: a notifier may end bindings as f
 	uint64_t token;	  /* of the request in flight, 0: none */
 	struct reg_gen *gen;
 	rg_ms sent_at;
+	rg_ms ends;	  /* as a notification has it, RG_NEVER: none has since sent_at */
+	rg_ms until;	  /* end of what is subscribed, 0: nothing is */
 	bool live;	  /* asked for, and not ended by us */
 	bool over;	  /* refused for good, until it is asked for anew */
 	struct rg_timer timer;
@@ -67,6 +69,7 @@ static int send(struct reg_subscription *s, uint32_t expires)
 	s->gen = a->gen;
 	gen_use(s->gen);
 	s->sent_at = rg_now(e->timers);
+	s->ends = RG_NEVER;
 	s->asked = s->server;
 	s->live = true;
 	g_hash_table_insert(e->subscribing, g_memdup2(&m.token, sizeof m.token), s);
@@ -125,6 +128,7 @@ void subscription_end(struct reg_engine *e, struct reg_account *a, bool politely
 	if (politely && s->live && !s->over && to && to->health != RG_DOWN)
 		send(s, 0);
 	s->live = false;
+	s->until = 0;
 }
 
 void subscription_free(struct reg_engine *e, struct reg_account *a)
@@ -132,6 +136,14 @@ void subscription_free(struct reg_engine *e, struct reg_account *a)
 	subscription_end(e, a, false);
 	g_free(a->subscription);
 	a->subscription = NULL;
+}
+
+/* Again in good time before its end, which the notifier may bring forward but not put
+ * off (RFC 6665 4.1.2.4, 4.2.1.2). */
+static void renew(struct reg_subscription *s, const struct conf_gateway *g, rg_ms until)
+{
+	s->until = MIN(until, s->ends);
+	later(s, (s->until - rg_now(s->e->timers)) * g->time_divider / 100);
 }
 
 static bool for_good(uint16_t code)
@@ -151,9 +163,10 @@ void reg_subscribed(struct reg_engine *e, uint64_t token, uint16_t code, uint32_
 	land(s);
 	g = account_gateway(a);
 	if (code >= 200 && code < 300) {
-		later(s, 10 * (rg_ms)(expires ? expires : EXPIRES_S) * g->time_divider);
+		renew(s, g, rg_now(e->timers) + 1000 * (rg_ms)(expires ? expires : EXPIRES_S));
 		return;
 	}
+	s->until = 0;
 	s->over = for_good(code);
 	rg_info("%s: SUBSCRIBE for reg events: %u%s", account_name(a), code,
 		s->over ? ", given up" : "");
@@ -166,6 +179,7 @@ void reg_subscribed(struct reg_engine *e, uint64_t token, uint16_t code, uint32_
 /* The subscription has ended: RFC 6665 4.1.3 says what to make of it. */
 static void ended(struct reg_subscription *s, const struct reg_notice *n, uint32_t retry)
 {
+	s->until = 0;
 	switch (n->reason) {
 	case REG_R_REJECTED:
 	case REG_R_NORESOURCE:
@@ -212,10 +226,14 @@ void reg_notified(struct reg_engine *e, const struct reg_dialogue *d, const stru
 
 	if (!a->id || !s || !s->live || a->dying || s->server != a->registrar)
 		return;
+	if (n->left)
+		s->ends = MIN(s->ends, rg_now(e->timers) + 1000 * (rg_ms)n->left);
 	if (n->terminated)
 		ended(s, n, account_gateway(a)->retry_time);
 	else if (n->gap)
 		later(s, 0);
+	else if (!s->token && s->until > s->ends)
+		renew(s, account_gateway(a), s->until);
 	if (n->what == RG_N_NONE)
 		return;
 	effect(e, a, n);

@@ -47,8 +47,11 @@ static void substate(struct span v, struct reg_notice *n)
 	uint32_t retry;
 
 	n->terminated = span_is(head_of(v), "terminated");
-	if (!n->terminated)
+	if (!n->terminated) {
+		if (!span_number(span_param(v, "expires"), INT32_MAX, &n->left))
+			n->left = 0;
 		return;
+	}
 	n->reason = reason(v);
 	if (span_number(span_param(v, "retry-after"), INT32_MAX, &retry))
 		n->retry_after = retry;

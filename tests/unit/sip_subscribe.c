@@ -451,7 +451,10 @@ static void effects(void **state)
 		assert_false(t.notice[i].gap || t.notice[i].terminated);
 	}
 	n.body = body("active", "created", "", 9, "partial");
+	n.state = "Subscription-State: active ; expires=77\r\n";
+	assert_int_equal(t.notice[0].left, 300);
 	assert_int_equal(notify(&n), 200);
+	assert_int_equal(t.notice[4].left, 77);
 	assert_true(t.notice[4].gap);
 	assert_int_equal(t.notice[4].what, RG_N_NONE);
 	n.cseq++;
