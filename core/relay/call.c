@@ -72,8 +72,10 @@ static void call_over(struct call *c)
 {
 	struct relay_call_info info;
 
-	if (c->over)
+	if (c->over) {
+		relay_reap(c);
 		return;
+	}
 	c->state = RELAY_ENDING;
 	c->ended_at = unix_ms();
 	if (!c->ended_by)
@@ -86,7 +88,7 @@ static void call_over(struct call *c)
 	c->relay->calls -= c->invite;
 	media_forget(c, NULL);
 	media_remove(c);
-	rg_timer_stop(call_timers(c), &c->timer);
+	c->media = REG_MEDIA_DIRECT;
 	relay_reap(c);
 }
 
@@ -97,10 +99,10 @@ static bool alive(const struct pair *p)
 
 void call_check(struct call *c)
 {
-	if (c->over || !c->decided)
+	if (!c->decided)
 		return;
 	for (const struct pair *p = c->pair; p; p = p->next)
-		if (alive(p))
+		if (c->invite ? p->confirmed && !p->ended : alive(p))
 			return;
 	call_over(c);
 }
@@ -156,6 +158,9 @@ bool call_reaped(struct call *c)
 	if (!c->over || busy)
 		return false;
 	end_route(c);
+	for (const struct pair *p = c->pair; p; p = p->next)
+		if (p->lease) /* the subscription of a REFER outlives its session */
+			return false;
 	if (c->exchange)
 		return false;
 	call_free(c);

@@ -168,7 +168,7 @@ struct relay {
 	uint32_t holes;		/* in order */
 	GHashTable *by_id;	/* struct leg, by Call-ID */
 	struct sip_authenticator *authenticator;
-	struct relay_media media;
+	struct rg_media media;
 	struct call *reap;
 	struct rg_timer reaper;
 	struct source_log *sources;

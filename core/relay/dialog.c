@@ -326,6 +326,7 @@ static void frame_way(const struct dialog *d, struct frame *f)
 	f->o.uri = uri;
 	from = f->out.p;
 	(void)span_value(&routes, &value);
+	routes = span_trim(routes);
 	if (routes.n) {
 		out_span(&f->out, routes);
 		out_lit(&f->out, ", ");

@@ -198,6 +198,8 @@ void exchange_proceed(struct exchange *x)
 	const char *why;
 
 	x->waits = false;
+	if (x->method == M_BYE)
+		session_bye(x);
 	if (x->over || !b || sip_precheck(&h, b->data, b->len, &why) != SIP_FINE)
 		return;
 	if (x->ack_waits) {
@@ -239,13 +241,22 @@ static bool refuse_invite(struct pair *p, enum side from, const struct sip_hop *
 	return true;
 }
 
+static bool bye_pending(const struct pair *p, enum side from)
+{
+	for (const struct exchange *x = p->call->exchange; x; x = x->next)
+		if (x->pair == p && x->method == M_BYE && x->side == from && !x->over)
+			return true;
+	return false;
+}
+
 /* true: it was answered. */
 static bool refuse_request(struct pair *p, enum side from, enum method m,
 			   const struct sip_hop *hop, const struct sip_head *h)
 {
 	struct relay *r = p->call->relay;
 
-	if (p->ended && m == M_BYE) { /* both hang up at once */
+	if (m == M_BYE && (p->ended || bye_pending(p, OTHER_SIDE(from)))) {
+		/* both hang up at once */
 		refuse(r, hop, h, 200, NULL);
 		return true;
 	}
@@ -280,12 +291,13 @@ void exchange_request(struct pair *p, enum side from, enum method m, const struc
 		sip_stack_reply(p->call->relay->env.stack, hop, h, 503, NULL, NULL, true);
 		return;
 	}
+	if (p->dialog[OTHER_SIDE(from)].looking) {
+		x->waits = true;
+		return;
+	}
 	if (m == M_BYE)
 		session_bye(x);
-	if (p->dialog[OTHER_SIDE(from)].looking)
-		x->waits = true;
-	else
-		media_pass(x, MEDIA_REQUEST, hop, h);
+	media_pass(x, MEDIA_REQUEST, hop, h);
 }
 
 /* ---- answers ------------------------------------------------------------------------------------ */

@@ -150,7 +150,7 @@ static void advance(struct call *);
 static void drop(struct call *c, struct media_item **at)
 {
 	struct media_item *i = *at;
-	const struct relay_media *m = &c->relay->media;
+	const struct rg_media *m = &c->relay->media;
 
 	*at = i->next;
 	if (c->item_last == &i->next)
@@ -242,10 +242,10 @@ static bool ask(struct media_item *i, const struct sip_head *h, struct span sdp)
 {
 	struct exchange *x = i->x;
 	struct call *c = x->call;
-	const struct relay_media *m = &c->relay->media;
+	const struct rg_media *m = &c->relay->media;
 	const struct pair *p = fork_of(x, h);
 	char from[SIP_SHORT_MOST], to[RELAY_TAG + 1] = "";
-	struct relay_media_job job = { .call = c->id, .from_tag = from, .to_tag = to,
+	struct rg_media_job job = { .call = c->id, .from_tag = from, .to_tag = to,
 				       .sdp = sdp.p, .len = sdp.n };
 
 	tag_text(sip_tag((struct span){ c->who, strlen(c->who) }), from, sizeof from);
@@ -339,16 +339,16 @@ void media_forget(struct call *c, const struct exchange *x)
 
 void media_remove(struct call *c)
 {
-	const struct relay_media *m = &c->relay->media;
+	const struct rg_media *m = &c->relay->media;
 
 	if (c->anchored && m->remove)
 		m->remove(m->arg, c->id);
 }
 
 /* A service that goes away has forgotten its tokens: what waits goes on as if it had failed. */
-void relay_set_media(struct relay *r, const struct relay_media *m)
+void relay_set_media(struct relay *r, const struct rg_media *m)
 {
-	struct relay_media none = { .arg = NULL };
+	struct rg_media none = { .arg = NULL };
 
 	for (uint32_t i = 0; i < r->slots; i++) {
 		struct media_item *item = r->slot[i] ? r->slot[i]->item : NULL;

@@ -8,6 +8,7 @@
 #define RG_RELAY_RELAY_H
 
 #include "reg/route.h"
+#include "regway/plugin.h"
 #include "sip/stack.h"
 
 struct relay;
@@ -66,26 +67,8 @@ bool relay_find(struct relay *, const char *call_id, size_t n, struct relay_call
 
 /* ---- media ----------------------------------------------------------------------- */
 
-/* What anchors media between the ends; a service plugin is behind it.  Sessions are by
- * call and dialog: tags as the caller's leg has them. */
-struct relay_media_job {
-	uint64_t call;		  /* relay_call_info.id */
-	const char *from_tag, *to_tag; /* of the caller's leg; to_tag "": not yet */
-	bool offer;		  /* else an answer */
-	bool from_caller;
-	const char *sdp;
-	size_t len;
-};
-struct relay_media {
-	void *arg;
-	/* Rewrite a session description; done is called once, later: sdp NULL means that it
-	 * cannot be anchored.  false: nobody there to do it; done is not called. */
-	bool (*rewrite)(void *arg, const struct relay_media_job *,
-			void (*done)(void *token, const char *sdp, size_t len), void *token);
-	/* The token's done must not be called any more. */
-	void (*forget)(void *arg, void *token);
-	void (*remove)(void *arg, uint64_t call); /* it is over */
-};
-void relay_set_media(struct relay *, const struct relay_media *); /* NULL: none */
+/* What anchors media between the ends (struct rg_media of regway/plugin.h: a service is
+ * behind it); copied.  NULL: nothing does any more, and what waits for it has failed. */
+void relay_set_media(struct relay *, const struct rg_media *);
 
 #endif
