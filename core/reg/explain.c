@@ -331,6 +331,7 @@ bool reg_engine_explain(struct reg_engine *e, const char *name, struct reg_expla
 	struct words w = { x->why, sizeof x->why };
 	bool bound = a && a->registrar;
 	struct rg_list l = { .n = 0 };
+	uint32_t turn;
 
 	if (!a)
 		return false;
@@ -344,7 +345,9 @@ bool reg_engine_explain(struct reg_engine *e, const char *name, struct reg_expla
 		x->waits_for = "RegistrationMode 5 of its trunk group";
 	say_why(e, a, x->goal_by, &w);
 	if (a->set && a->set->n) {
+		turn = a->set->turn; /* of load balancing: asking takes none */
 		round_list(e, a, bound ? RG_FOR_REFRESH : RG_FOR_SEARCH, &l, x);
+		a->set->turn = turn;
 		without_barred(e, a, &l, x);
 	}
 	x->last_purpose = !a->n_mark ? "" : a->purpose == RG_FOR_REFRESH ? "refresh" : "search";

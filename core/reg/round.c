@@ -75,7 +75,7 @@ static void base_list(const struct reg_account *a, const struct rg_view *v, enum
 	if (why == RG_FOR_SEARCH)
 		rg_list_back(l, v->refused);
 	rg_list_sink_down(l, v);
-	if (why == RG_FOR_SEARCH && !a->tried) /* what was tried keeps its place */
+	if (!a->tried) /* what was tried keeps its place */
 		balance(a->set->e, a->set, l);
 }
 
