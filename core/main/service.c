@@ -36,6 +36,7 @@ struct rg_self {
 
 struct services {
 	GPtrArray *running; /* struct rg_self */
+	struct rg_self *anchor; /* of media, or NULL */
 };
 
 static struct app *the_app; /* rg_host's calls without a self are of this process */
@@ -202,17 +203,29 @@ static int host_link(const char *ifname, bool up)
 	return link_changed(the_app, ifname, up);
 }
 
+static int host_media(struct rg_self *s, const struct rg_media *m)
+{
+	struct services *all = s->app->services;
+
+	if (all->anchor && all->anchor != s)
+		return m ? EBUSY : 0;
+	all->anchor = m ? s : NULL;
+	relay_set_media(s->app->relay, m);
+	return 0;
+}
+
 static const struct rg_host host = {
 	.abi = RG_ABI, .size = sizeof host, .now = host_now, .wall_ms = host_wall_ms,
 	.fd = host_fd, .timer = host_timer, .post = host_post, .log = host_log,
 	.accounts = host_accounts, .command = host_command, .trunk = host_trunk,
-	.link = host_link, .calls = host_calls,
+	.link = host_link, .calls = host_calls, .media = host_media,
 };
 
 /* ---- running ------------------------------------------------------------------------------ */
 
 static void self_stop(struct rg_self *s)
 {
+	host_media(s, NULL);
 	if (s->p->stop)
 		s->p->stop(s->priv);
 	while (s->timers->len) {

@@ -434,6 +434,28 @@ struct rg_call {
 	int64_t began_at, answered_at;
 };
 
+/* A session description on its way through a call whose media is to be anchored. */
+struct rg_media_job {
+	uint64_t call;		  /* rg_call.id */
+	const char *from_tag, *to_tag; /* of the caller's leg; to_tag "": not yet */
+	bool offer;		  /* else an answer */
+	bool from_caller;
+	const char *sdp;	  /* not terminated */
+	size_t len;
+};
+
+/* What anchors media.  Nothing here blocks. */
+struct rg_media {
+	void *arg;
+	/* Rewrite it; done is called once, later: sdp NULL means that it cannot be anchored.
+	 * false: nobody is there to do it, and done is not called.  What the job points to is
+	 * valid during the call. */
+	bool (*rewrite)(void *arg, const struct rg_media_job *,
+			void (*done)(void *token, const char *sdp, size_t len), void *token);
+	void (*forget)(void *arg, void *token);	  /* done must not be called any more */
+	void (*remove)(void *arg, uint64_t call); /* the call is over */
+};
+
 struct rg_host {
 	uint32_t abi, size;
 	rg_ms (*now)(void);
@@ -455,6 +477,9 @@ struct rg_host {
 	int (*link)(const char *ifname, bool up);
 	/* As accounts; from ABI 1.1 on. */
 	size_t (*calls)(uint64_t *cursor, struct rg_call *, size_t n);
+	/* This service anchors media from now on (copied); NULL, or its end: no more.  EBUSY:
+	 * another one does.  From ABI 1.1 on. */
+	int (*media)(struct rg_self *, const struct rg_media *);
 };
 
 struct rg_service {
