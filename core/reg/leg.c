@@ -223,6 +223,8 @@ static void go(struct reg_route *r, struct reg_server *s, const struct rg_addr *
 	credentials(r, a, &d.o.id, &leg);
 	if (a && !r->to_serving)
 		dress_caller(r, a, &caller, &leg);
+	r->try->resends = d.o.resends;
+	r->try->until = rg_now(r->e->timers) + d.o.budget_ms;
 	leg.budget_ms = d.o.budget_ms;
 	leg.retransmissions = d.o.retransmissions;
 	r->server = *addr;

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { T1_MS = 500, T2_MS = 4000 }; /* RFC 3261 17.1.2.2 */
+
 struct reg_account *route_account(const struct reg_route *r)
 {
 	struct reg_account *a = account_at(r->e, r->account);
@@ -77,6 +79,8 @@ struct reg_route *reg_route_new(struct reg_engine *e, const struct reg_arrival *
 static void stop_trying(struct reg_route *r)
 {
 	park_leave(r);
+	if (r->try)
+		rg_timer_stop(r->e->timers, &r->try->resend);
 	g_free(r->try);
 	r->try = NULL;
 }
@@ -158,7 +162,7 @@ static void fill(struct reg_route *r, struct reg_set *set)
 	struct rg_list *l = &r->try->list;
 
 	l->n = 0;
-	r->try->at = r->try->again = 0;
+	r->try->at = r->try->again = r->try->resent = 0;
 	if (!set || !balance_enough(set))
 		return;
 	base_list(r->e, set, l);
@@ -260,13 +264,33 @@ static enum rg_verdict judge(struct reg_route *r, uint16_t code)
 	return (enum rg_verdict)act.verdict;
 }
 
+static void resend(void *arg)
+{
+	route_next(arg);
+}
+
+/* RetryCounts: a server that refuses is asked again as often as one that is silent, and as
+ * far apart. */
+static bool resends(struct reg_route *r, uint16_t code)
+{
+	struct reg_try *t = r->try;
+	rg_ms now = rg_now(r->e->timers);
+
+	if (code || now >= t->until || t->resent >= t->resends)
+		return false;
+	rg_timer_set(r->e->timers, &t->resend, now + MIN(T1_MS << MIN(t->resent, 10), T2_MS),
+		     resend, r);
+	t->resent++;
+	return true;
+}
+
 void reg_route_answered(struct reg_route *r, uint16_t code, const char *reason,
 			uint32_t retry_after)
 {
 	struct reg_try *t = r->try;
 	enum rg_verdict verdict;
 
-	if (!t)
+	if (!t || resends(r, code))
 		return;
 	verdict = r->to ? judge(r, code) : RG_STOP;
 	if (code >= 200 && code < 300) {
@@ -278,6 +302,7 @@ void reg_route_answered(struct reg_route *r, uint16_t code, const char *reason,
 	g_strlcpy(t->reason, code && reason ? reason : "Request Timeout", sizeof t->reason);
 	if (verdict == RG_NEXT || (verdict == RG_AGAIN && t->again++ < 20)) {
 		t->at = (uint8_t)(t->at + (verdict == RG_NEXT));
+		t->resent = 0;
 		if (t->at < t->list.n) {
 			route_next(r);
 			return;

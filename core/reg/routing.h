@@ -16,6 +16,9 @@ struct reg_try {
 	bool waits; /* for the registration at list.id[at] */
 	bool asked; /* that registration was begun */
 	struct rg_timer give_up; /* while it waits */
+	uint8_t resends, resent; /* RetryCounts: to a server that refuses */
+	struct rg_timer resend;
+	rg_ms until; /* the server asked last has as long */
 	uint16_t code; /* final answer of the server asked last; 0: none yet */
 	uint32_t retry_after;
 	char reason[64];

@@ -407,6 +407,46 @@ static void failover(void **state)
 	world_free(w);
 }
 
+/* RetryCounts counts for a server that refuses, too. */
+static void refusing(void **state)
+{
+	struct world *w = made("[ProxySet]\nName = r\nRetryCounts = 2\nIsProxyHotSwap = 1\n"
+			       "[ProxyIp]\nProxySetId = r\nIpAddress = 192.0.2.150\n"
+			       "[ProxyIp]\nProxySetId = r\nIpAddress = 192.0.2.151\n"
+			       "[IPGroup]\nName = R\nProxySetName = r\n[IP2IPRouting]\n"
+			       "SrcIPGroupName = PBX\nDestIPGroupName = R\n");
+	struct trial *t = send(w, from(10, "1", "1"));
+
+	(void)state;
+	goes(t, 1, 150);
+	assert_int_equal(t->leg.retransmissions, 2);
+	answered(t, 0);
+	goes(t, 1, 150);
+	world_until(w, 20499);
+	goes(t, 1, 150);
+	world_until(w, 20500);
+	goes(t, 2, 150);
+	answered(t, 0);
+	world_until(w, 21500);
+	goes(t, 3, 150);
+	answered(t, 0);
+	goes(t, 4, 151);
+	answered(t, 0);
+	refused(t, 408); /* nobody is left: no counts */
+	end(t);
+	t = send(w, from(10, "1", "1"));
+	goes(t, 1, 150);
+	world_until(w, rg_now(w->timers) + t->leg.budget_ms);
+	answered(t, 0); /* silent, not refusing */
+	goes(t, 2, 151);
+	end(t);
+	t = send(w, from(10, "1", "1"));
+	answered(t, 0);
+	end(t); /* while it waits */
+	world_until(w, 60000);
+	world_free(w);
+}
+
 static void sticky(void **state)
 {
 	struct world *w = made(ACCOUNT("a", "ONE", "100", BOUND "RegistrarStickiness = 1\n"));
@@ -1232,7 +1272,8 @@ int main(void)
 		cmocka_unit_test(source_interface), cmocka_unit_test(source_follows_dns),
 		cmocka_unit_test(source_authenticates), cmocka_unit_test(pair),
 		cmocka_unit_test(pair_choice), cmocka_unit_test(not_registered),
-		cmocka_unit_test(failover), cmocka_unit_test(sticky), cmocka_unit_test(inbound),
+		cmocka_unit_test(failover), cmocka_unit_test(refusing),
+		cmocka_unit_test(sticky), cmocka_unit_test(inbound),
 		cmocka_unit_test(inbound_by_source), cmocka_unit_test(ims_foreign),
 		cmocka_unit_test(own_ports), cmocka_unit_test(rows),
 		cmocka_unit_test(alternatives), cmocka_unit_test(credentials),
