@@ -1,4 +1,6 @@
 """What the tests of calls share: a gateway with a PBX on one side and an ITSP on the other."""
+import signal
+
 import rig
 from phone import SDP, SDP2, Phone, established, hang_up  # noqa: F401 (for the tests)
 from rig import account, check, equal, section, wait  # noqa: F401
@@ -27,9 +29,19 @@ class World:
                           accounts=accounts)
         self.d = None
         if start:
-            self.d = c.daemon(self.config(), **kw)
+            self.begin(**kw)
             for name in [a["name"] for a in self.d.accounts()] if bound is True else bound or []:
                 self.d.registered(name)
+
+    def begin(self, **kw):
+        self.d = self.c.daemon(self.config(), **kw)
+        self.c.stack.append(self.first_stop)
+
+    def first_stop(self):
+        """Calls that a case leaves up are hung up by the second SIGTERM."""
+        if not self.d.ended and self.d.proc.poll() is None and self.d.ctl("status")["calls"]:
+            self.d.proc.send_signal(signal.SIGTERM)
+            wait(lambda: self.d.log("^stopping"), 5, "the stop")
 
     def phone(self, last, user):
         p = Phone(self.c.ip(last), user=user)
