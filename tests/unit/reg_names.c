@@ -1,0 +1,296 @@
+/* A proxy set's names: which lookups are asked for, and what answers do to the set. */
+#include "unit/reg_world.h"
+
+#include <errno.h>
+
+static struct reg_lookup asked; /* the last lookup */
+static unsigned lookups, warnings, notices;
+static bool six;      /* there is a way to IPv6 addresses */
+static bool no_host;  /* the network refuses the name */
+
+static int resolve(void *arg, const struct reg_lookup *l)
+{
+	asked = *l;
+	lookups++;
+	return no_host ? EINVAL : world_resolve(arg, l);
+}
+
+static bool local(void *arg, uint32_t interface, uint16_t port, const struct rg_addr *server,
+		  struct rg_addr *out)
+{
+	(void)arg, (void)interface, (void)port;
+	memset(out, 0, sizeof *out);
+	return server->family == 4 || six;
+}
+
+static void hear(int prio, const char *line)
+{
+	if (!strstr(line, "proxy set ITSP: "))
+		return;
+	warnings += prio == 4;
+	notices += prio == 5;
+}
+
+static const char rows[] =
+	"[IPGroup]\nName = PBX\n[IPGroup]\nName = ITSP\nProxySetName = ITSP\n"
+	"[ProxyIp]\nProxySetId = ITSP\nIpAddress = sip.itsp.example\n"
+	"[Account]\nName = a\nServedIPGroupName = PBX\nServingIPGroupName = ITSP\n"
+	"ContactUser = 1\nRegister = 1\nRegistrarStickiness = 1\n";
+
+static void use(struct world *w, const char *gateway, const char *set)
+{
+	char *ini = g_strdup_printf("[Gateway]\nRegistrationTime = 600\n%s\n[ProxySet]\n"
+				    "Name = ITSP\n%s\n%s", gateway, set, rows);
+
+	world_conf(w, ini);
+	g_free(ini);
+}
+
+static void answer(struct world *w, const char *const *addr, size_t n)
+{
+	w->n_answer = n;
+	for (size_t i = 0; i < n; i++) {
+		w->answer[i] = (struct reg_resolved){ .ttl = 30 };
+		assert_true(rg_addr_parse(&w->answer[i].addr, addr[i]));
+	}
+}
+#define ANSWER(w, ...) answer(w, (const char *const[]){ __VA_ARGS__ }, \
+			      sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *))
+
+static const char *servers(struct world *w)
+{
+	static char text[4096];
+	struct reg_server_info s;
+	uint32_t set = 0, rank = 0;
+
+	text[0] = '\0';
+	while (reg_engine_next_server(w->e, &set, &rank, &s)) {
+		char one[RG_ADDR_TEXT];
+
+		sprintf(text + strlen(text), "%s%s %s", *text ? ", " : "",
+			rg_transport_name(s.addr.transport), rg_addr_text(&s.addr, one));
+	}
+	return text;
+}
+
+static struct world *begin(void)
+{
+	struct world *w = world_new(false, true);
+
+	lookups = warnings = notices = 0;
+	six = no_host = false;
+	w->port.resolve = resolve;
+	w->port.local = local;
+	rg_log_to(hear);
+	ANSWER(w, "192.0.2.1:5060", "192.0.2.2:5060");
+	return w;
+}
+
+static void after(struct world *w, rg_ms ms)
+{
+	world_until(w, rg_now(w->timers) + ms);
+}
+
+static const char *registrar(struct world *w)
+{
+	static char text[RG_ADDR_TEXT];
+	struct reg_account_info x;
+
+	assert_true(reg_engine_find(w->e, "a", &x));
+	return x.registered ? rg_addr_text(&x.registrar, text) : "";
+}
+
+static void what_is_asked_for(void **state)
+{
+	struct world *w = begin();
+
+	(void)state;
+	use(w, "ProxyDNSQueryType = NAPTR\nSIPTransportType = TCP", "");
+	after(w, 1000);
+	assert_string_equal(asked.host, "sip.itsp.example");
+	assert_int_equal(asked.method, 2);
+	assert_int_equal(asked.transport, RG_TCP);
+	assert_false(asked.transport_set);
+	assert_int_equal(asked.families, REG_IPV4 | REG_IPV6);
+	assert_true(asked.six_first);
+	assert_int_equal(asked.transports, 1 << RG_UDP | 1 << RG_TCP);
+	use(w, "ProxyDNSQueryType = NAPTR", "DNSResolveMethod = SRV\nPreferIPv6 = 0\n"
+					    "[SIPInterface]\nNetworkInterface = 127.0.0.1\n");
+	after(w, 1000);
+	assert_int_equal(asked.method, 1);
+	assert_int_equal(asked.families, REG_IPV4);
+	assert_false(asked.six_first);
+	world_free(w);
+}
+
+/* Transport and port come with each server. */
+static void servers_differ_in_transport(void **state)
+{
+	struct world *w = begin();
+
+	(void)state;
+	ANSWER(w, "192.0.2.1:5070", "192.0.2.1:5080");
+	w->answer[1].addr.transport = RG_TCP;
+	use(w, "", "DNSResolveMethod = NAPTR");
+	after(w, 1000);
+	assert_string_equal(servers(w), "udp 192.0.2.1:5070, tcp 192.0.2.1:5080");
+	world_free(w);
+}
+
+/* One that leaves the answer is left at once; the next lookup is ProxyIPListRefreshTime
+ * after the last. */
+static void leaving_and_joining(void **state)
+{
+	struct world *w = begin();
+
+	(void)state;
+	use(w, "ProxyIPListRefreshTime = 30", "DNSResolveMethod = SRV");
+	after(w, 1000);
+	assert_string_equal(registrar(w), "192.0.2.1:5060");
+	assert_int_equal(lookups, 1);
+	ANSWER(w, "192.0.2.3:5060", "192.0.2.1:5060");
+	after(w, 28000);
+	assert_int_equal(lookups, 1);
+	after(w, 2000);
+	assert_int_equal(lookups, 2);
+	assert_string_equal(servers(w), "udp 192.0.2.3:5060, udp 192.0.2.1:5060");
+	assert_string_equal(registrar(w), "192.0.2.1:5060");
+	ANSWER(w, "192.0.2.3:5060", "192.0.2.4:5060");
+	after(w, 30000);
+	assert_string_equal(registrar(w), "192.0.2.3:5060");
+	assert_int_equal(w->sent, 2); /* at once, long before a refresh */
+	world_free(w);
+}
+
+/* Name servers turn an answer round; no account moves for that. */
+static void another_order_is_no_change(void **state)
+{
+	struct world *w = begin();
+
+	(void)state;
+	use(w, "", "");
+	after(w, 1000);
+	ANSWER(w, "192.0.2.2:5060", "192.0.2.1:5060");
+	after(w, 60000);
+	assert_int_equal(lookups, 2);
+	assert_string_equal(servers(w), "udp 192.0.2.1:5060, udp 192.0.2.2:5060");
+	w->answer[0].priority = 1; /* but ranks count */
+	w->answer[1].priority = 2;
+	after(w, 60000);
+	assert_string_equal(servers(w), "udp 192.0.2.2:5060, udp 192.0.2.1:5060");
+	world_free(w);
+}
+
+static void a_failing_name_is_said_once(void **state)
+{
+	struct world *w = begin();
+
+	(void)state;
+	w->dns_silent = true;
+	use(w, "", "");
+	after(w, 65000);
+	assert_in_range(lookups, 6, 8); /* every 10 s */
+	assert_int_equal(warnings, 1);
+	assert_string_equal(servers(w), "");
+	w->dns_silent = false;
+	after(w, 10000);
+	assert_string_equal(servers(w), "udp 192.0.2.1:5060, udp 192.0.2.2:5060");
+	assert_int_equal(notices, 1);
+	world_free(w);
+}
+
+/* The last good answer, for a week: said once, asked again every 10 s. */
+static void stale_answers(void **state)
+{
+	struct world *w = begin();
+	unsigned before;
+
+	(void)state;
+	use(w, "", "");
+	after(w, 1000);
+	w->answer[1].stale = true;
+	after(w, 60000);
+	assert_int_equal(warnings, 1);
+	before = lookups;
+	after(w, 100000);
+	assert_in_range(lookups - before, 9, 11);
+	w->dns_silent = true; /* the network has forgotten it, too */
+	after(w, 7 * (rg_ms)86400000);
+	assert_int_equal(warnings, 1);
+	assert_int_equal(notices, 0);
+	assert_string_equal(servers(w), "udp 192.0.2.1:5060, udp 192.0.2.2:5060");
+	assert_string_equal(registrar(w), "192.0.2.1:5060");
+	w->dns_silent = w->answer[1].stale = false;
+	after(w, 11000);
+	assert_int_equal(notices, 1);
+	world_free(w);
+}
+
+static void ipv6_only_where_there_is_a_way(void **state)
+{
+	struct world *w = begin();
+
+	(void)state;
+	ANSWER(w, "[2001:db8::1]:5060", "192.0.2.1:5060");
+	use(w, "", "");
+	after(w, 1000);
+	assert_string_equal(servers(w), "udp 192.0.2.1:5060");
+	six = true;
+	after(w, 60000);
+	assert_string_equal(servers(w), "udp [2001:db8::1]:5060, udp 192.0.2.1:5060");
+	world_free(w);
+}
+
+static void a_name_that_cannot_be_asked_for(void **state)
+{
+	struct world *w = begin();
+
+	(void)state;
+	no_host = true;
+	use(w, "", "");
+	after(w, 65000);
+	assert_int_equal(warnings, 1);
+	assert_string_equal(servers(w), "");
+	world_free(w);
+}
+
+/* Another method, other name servers: the servers stay until there is an answer. */
+static void a_reload_keeps_the_last_answer(void **state)
+{
+	struct world *w = begin();
+
+	(void)state;
+	use(w, "", "");
+	after(w, 1000);
+	assert_string_equal(registrar(w), "192.0.2.1:5060");
+	w->dns_silent = true;
+	use(w, "DNSServers = 192.0.2.53", "DNSResolveMethod = SRV");
+	after(w, 0);
+	assert_int_equal(lookups, 2);
+	after(w, 20000);
+	assert_string_equal(servers(w), "udp 192.0.2.1:5060, udp 192.0.2.2:5060");
+	use(w, "DNSServers = 192.0.2.53", "DNSResolveMethod = SRV");
+	after(w, 0);
+	w->dns_silent = false;
+	ANSWER(w, "192.0.2.7:5070");
+	after(w, 10000);
+	assert_string_equal(servers(w), "udp 192.0.2.7:5070");
+	world_free(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_asked_for),
+		cmocka_unit_test(servers_differ_in_transport),
+		cmocka_unit_test(leaving_and_joining),
+		cmocka_unit_test(another_order_is_no_change),
+		cmocka_unit_test(a_failing_name_is_said_once),
+		cmocka_unit_test(stale_answers),
+		cmocka_unit_test(ipv6_only_where_there_is_a_way),
+		cmocka_unit_test(a_name_that_cannot_be_asked_for),
+		cmocka_unit_test(a_reload_keeps_the_last_answer),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
