@@ -87,6 +87,7 @@ static void build_one(struct load *l, struct conf_route *r, struct cannot *no)
 	cannot(&no[2], r, r->trigger != TRIGGER_ANY && r->trigger != TRIGGER_INITIAL);
 	cannot(&no[3], r, !is_any(r->rerouted));
 	cannot(&no[4], r, *r->set != '\0');
+	cannot(&no[5], r, r->dest_type == DEST_ADDRESS && r->transport > RG_TLS);
 	if (r->dead)
 		return;
 	if (!is_any(r->from_name))
@@ -139,6 +140,7 @@ void build_routes(struct load *l)
 		{ "Trigger", "only 0 (any) and 4 (initial) are done here", 0, NULL },
 		{ "ReRouteIPGroupName", "requests are not routed again here", 0, NULL },
 		{ "IPGroupSetName", "there are no sets of IP groups here", 0, NULL },
+		{ "DestTransportType", "only UDP, TCP and TLS are done here", 0, NULL },
 	};
 	struct conf *c = &l->w->c;
 	struct names names;

@@ -15,10 +15,10 @@ static const struct schema_param rows[] = {
 	ROW_STR(ROUTE, "DestUsernamePrefix", route, r.to_user, 255, "*",
 		"Pattern of the user part of the Request-URI, likewise."),
 	ROW_STR(ROUTE, "DestHost", route, r.to_host, 255, "*", "Host of the Request-URI, likewise."),
-	ROW_INT(ROUTE, "RequestType", route, r.request_type, 0, 6, "0",
+	ROW_INT(ROUTE, "RequestType", route, r.request_type, 0, 10, "0",
 		"All=0,INVITE=1,REGISTER=2,SUBSCRIBE=3,INVITE and REGISTER=4,INVITE and "
 		"SUBSCRIBE=5,OPTIONS=6",
-		"Methods the row is for."),
+		"Methods the row is for.  Rows of REGISTER alone, and above 6, never match."),
 	ROW_NAME(ROUTE, "ReRouteIPGroupName", route, r.rerouted, 255,
 		"IP group that sent a 3xx or REFER.  Requests are not routed again here: a row "
 		"that names one never matches."),
@@ -36,8 +36,8 @@ static const struct schema_param rows[] = {
 	ROW_NAME(ROUTE, "DestAddress", route, r.address_name, 255,
 		"Address it goes to, with DestType 1; no name."),
 	ROW_INT(ROUTE, "DestPort", route, r.port, 0, 65535, "0", NULL, "Its port."),
-	ROW_INT(ROUTE, "DestTransportType", route, r.transport, -1, 2, "-1", "UDP=0,TCP=1,TLS=2",
-		"Its transport; -1: SIPTransportType."),
+	ROW_INT(ROUTE, "DestTransportType", route, r.transport, -1, 3, "-1", "UDP=0,TCP=1,TLS=2,SCTP=3",
+		"Its transport; -1: SIPTransportType.  A row with SCTP never matches."),
 	ROW_INT(ROUTE, "AltRouteOptions", route, r.alternative, 0, 4, "0",
 		"Route Row=0,Alternative Route Ignore Inputs=1,Alternative Route Consider Inputs=2",
 		"1: the row stands in when the one before fails (AlternativeRoutingReasons); 2: if "

@@ -70,8 +70,9 @@ static void answered(void *arg)
 static void go(void *arg, struct reg_route *route, const struct reg_leg *leg)
 {
 	struct call *c = arg;
+	struct reg_route_info info;
 	struct reg_message m = {
-		.account = c->account, .server = leg->server, .interface = leg->interface,
+		.server = leg->server, .interface = leg->interface,
 		.local_port = leg->local_port, .contact_user = leg->contact_user,
 		.headers = leg->headers,
 	};
@@ -84,6 +85,8 @@ static void go(void *arg, struct reg_route *route, const struct reg_leg *leg)
 		end(c);
 		return;
 	}
+	reg_route_info(route, &info); /* a row may have it go as another account */
+	m.account = *info.account ? g_intern_string(info.account) : c->account;
 	ev = net_sent(c->of->net, &m, RG_M_INVITE, &rule);
 	c->code = ev.code;
 	timeline_add(c->of->timeline, &ev);
