@@ -72,18 +72,6 @@ static bool loops(struct relay *r, const struct sip_head *h)
 	return true;
 }
 
-/* RFC 3261 8.2.2.2: forked before us, for the same target. */
-static bool merged(struct relay *r, const struct sip_head *h)
-{
-	struct call *c = relay_by_call_id(r, sip_value(h, H_CALL_ID));
-	const struct exchange *x = c ? c->initial : NULL;
-
-	return x && !x->answered && x->cseq_in == h->cseq && same_target(c, h) &&
-	       span_equal((struct span){ c->method, strlen(c->method) }, h->method) &&
-	       span_equal(sip_tag((struct span){ c->who, strlen(c->who) }),
-			  sip_tag(sip_value(h, H_FROM)));
-}
-
 /* ---- who ---------------------------------------------------------------------------------------------------- */
 
 struct words {
@@ -206,7 +194,7 @@ static bool judge(struct relay *r, const struct sip_hop *hop, const struct sip_h
 		refuse(r, hop, h, 483, NULL);
 		return false;
 	}
-	if (loops(r, h) || merged(r, h)) {
+	if (loops(r, h)) {
 		say(r, hop, h, "it has been here before");
 		refuse(r, hop, h, 482, NULL);
 		return false;

@@ -198,7 +198,6 @@ void relay_remove(struct relay *, struct call *);
 /* Enter or take out the Call-ID of a leg. */
 void relay_know(struct call *, enum side);
 void relay_unknow(struct call *, enum side);
-struct call *relay_by_call_id(struct relay *, struct span call_id);
 /* The reaper shall look at it. */
 void relay_reap(struct call *);
 /* The value of Replaces as the other leg of the call it names has it; nothing: it names none

@@ -249,6 +249,8 @@ void invite_ack(struct exchange *x, const struct sip_head *h, struct span body)
 		return;
 	f.o.body = body;
 	x->ack = put_ack(x, h, &f, &hop);
+	if (x->ack)
+		x->ack = sip_buf_tight(x->ack);
 	x->to = hop;
 	settled(x);
 }

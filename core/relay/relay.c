@@ -145,7 +145,7 @@ void relay_unknow(struct call *c, enum side s)
 		g_hash_table_remove(c->relay->by_id, &c->leg[s]);
 }
 
-struct call *relay_by_call_id(struct relay *r, struct span id)
+static struct call *by_call_id(struct relay *r, struct span id)
 {
 	struct leg key = { .text = (char *)id.p, .id_len = (uint16_t)id.n };
 
@@ -154,7 +154,7 @@ struct call *relay_by_call_id(struct relay *r, struct span id)
 
 bool relay_find(struct relay *r, const char *call_id, size_t n, struct relay_call_info *info)
 {
-	struct call *c = relay_by_call_id(r, (struct span){ call_id, n });
+	struct call *c = by_call_id(r, (struct span){ call_id, n });
 
 	if (c)
 		call_info(c, info);

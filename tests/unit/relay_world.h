@@ -72,7 +72,7 @@ static struct {
 
 	unsigned records;
 	struct relay_call_info record;
-	char record_reason[64];
+	char record_reason[64], record_method[16];
 } w;
 
 /* ---- the wire -------------------------------------------------------------------------- */
@@ -285,6 +285,8 @@ static void on_ended(void *arg, const struct relay_call_info *i)
 	w.record = *i;
 	snprintf(w.record_reason, sizeof w.record_reason, "%s", i->reason);
 	w.record.reason = w.record_reason;
+	snprintf(w.record_method, sizeof w.record_method, "%s", i->method);
+	w.record.method = w.record_method;
 }
 
 static void end_at(struct ua *u, const char *name, const char *addr)
@@ -375,6 +377,8 @@ static inline void arrives(const struct ua *from, const char *text)
 			sip_stack_reply(NULL, &hop, &h, s ? 200 : 481, NULL, NULL, false);
 			if (s)
 				sip_server_cancel(s);
+		} else if (sip_ta_merged(w.ta, &h)) {
+			sip_stack_reply(NULL, &hop, &h, 482, NULL, NULL, false);
 		} else if (!w.hook(w.hook_arg, &hop, &h)) {
 			sip_stack_reply(NULL, &hop, &h, 481, "of the stack", NULL, false);
 		}
@@ -463,9 +467,10 @@ static inline void quiet(void)
 static inline void with_body(char *out, size_t size, const char *text)
 {
 	size_t n = strlen(out);
+	bool typed = !*text || strstr(out, "\r\nContent-Type:");
 
 	snprintf(out + n, size - n, "%sContent-Length: %zu\r\n\r\n%s",
-		 *text ? "Content-Type: application/sdp\r\n" : "", strlen(text), text);
+		 typed ? "" : "Content-Type: application/sdp\r\n", strlen(text), text);
 }
 
 /* An INVITE (or another request) that opens a dialog. */
