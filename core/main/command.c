@@ -343,12 +343,16 @@ static json_t *server(const struct reg_server_info *x)
 {
 	static const char *const health[] = { "unknown", "up", "down" };
 
-	return json_pack("{s:o,s:o,s:s,s:s,s:i,s:o,s:i,s:i,s:i,s:i}", "proxy_set",
+	json_t *row = json_pack("{s:o,s:o,s:s,s:s,s:i,s:o,s:i,s:i,s:i,s:i}", "proxy_set",
 			 text(x->proxy_set), "address", address(&x->addr), "transport",
 			 rg_transport_name(x->addr.transport), "health", health[x->health % 3],
 			 "rank", (int)x->rank, "ttl", number_or_null(x->ttl), "accounts",
 			 (int)x->accounts, "in_flight", (int)x->in_flight, "window",
 			 (int)x->window, "waiting", (int)x->waiting);
+
+	if (*x->registrar) /* what an account's "registrar" stands for there */
+		json_object_set_new(row, "registers_at", text(x->registrar));
+	return row;
 }
 
 /* Pages go on after "set * 64 + rank", an opaque number to clients. */

@@ -147,6 +147,7 @@ struct reg_server_info {
 	uint32_t accounts; /* bound there, of this set */
 	uint32_t in_flight, window, waiting;
 	uint8_t roles;
+	const char *registrar; /* ProxyIp Registrar: registered at for this proxy; "": itself */
 };
 /* set, rank: where to go on, moved forward; false at the end. */
 bool reg_engine_next_server(struct reg_engine *, uint32_t *set, uint32_t *rank,

@@ -176,6 +176,8 @@ bool reg_engine_next_server(struct reg_engine *e, uint32_t *set, uint32_t *rank,
 			.ttl = seconds(v->ttl_until, rg_now(e->timers)),
 			.in_flight = p->srv[*rank]->in_flight, .window = p->srv[*rank]->window,
 			.waiting = p->srv[*rank]->waiting.n,
+			.registrar = p->pos == CONF_NONE ? ""
+							 : c->proxy_ip[p->ip[*rank]].registrar,
 		};
 		++*rank;
 		return true;
