@@ -12,14 +12,15 @@ static void rule(struct reg_route *r, const char *text)
 }
 
 /* Which of the pair's accounts, by who calls; serving NULL: of any pair. */
-static struct reg_account *caller_account(struct reg_route *r, const struct reg_group *serving)
+static struct reg_account *caller_account(struct reg_route *r, const struct reg_group *served,
+					  const struct reg_group *serving)
 {
 	const char *user[] = { r->asserted, r->preferred, r->from_user };
 	struct reg_account *a = NULL;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(user) && !a; i++)
-		a = index_user(r->e, r->from, serving, user[i]);
-	return a ? a : index_first(r->e, r->from, serving);
+		a = index_user(r->e, served, serving, user[i]);
+	return a ? a : index_first(r->e, served, serving);
 }
 
 /* Forget the destination before, and what of it counts. */
@@ -49,8 +50,8 @@ static struct reg_account *row_account(struct reg_route *r, const struct conf_ro
 	a = r->caller ? account_at(r->e, r->caller) : NULL;
 	if (a && a->serving == r->to && a->served == r->from)
 		return a;
-	a = caller_account(r, r->to);
-	return a || r->inbound ? a : index_first(r->e, r->to, r->to);
+	a = caller_account(r, r->from, r->to);
+	return a || r->inbound ? a : caller_account(r, r->to, r->to);
 }
 
 /* Who is to get it by this row.  false: that is nobody. */
@@ -81,7 +82,7 @@ bool way_row(struct reg_route *r, uint32_t row)
 
 static void outbound(struct reg_route *r)
 {
-	struct reg_account *a = r->caller ? account_at(r->e, r->caller) : caller_account(r, NULL);
+	struct reg_account *a = r->caller ? account_at(r->e, r->caller) : caller_account(r, r->from, NULL);
 	const struct conf *c = r->e->gen->conf;
 
 	rule(r, "pair");

@@ -107,15 +107,20 @@ static const char base[] =
 	"[ProxyIp]\nProxySetId = two\nIpAddress = 192.0.2.5\n"
 	"[IPGroup]\nName = TWO\nProxySetName = two\nSIPGroupName = two.example\n";
 
-static struct world *made(const char *more)
+static struct world *made_with(const char *more, bool plugins)
 {
-	struct world *w = world_new(false, true);
+	struct world *w = world_new(false, plugins);
 	char *ini = g_strconcat(base, more, NULL);
 
 	world_conf(w, ini);
 	world_until(w, 20000);
 	g_free(ini);
 	return w;
+}
+
+static struct world *made(const char *more)
+{
+	return made_with(more, true);
 }
 
 #define ACCOUNT(name, serving, user, more) \
@@ -252,7 +257,9 @@ static void source_interface(void **state)
 static void source_follows_dns(void **state)
 {
 	struct world *w = made("[ProxySet]\nName = n\n[ProxyIp]\nProxySetId = n\n"
-			       "IpAddress = name.example\n[IPGroup]\nName = N\nProxySetName = n\n");
+			       "IpAddress = name.example\n[IPGroup]\nName = N\nProxySetName = n\n"
+			       "[ProxySet]\nName = z\n[ProxyIp]\nProxySetId = z\n"
+			       "IpAddress = 192.0.2.62\n[IPGroup]\nName = Z\nProxySetName = z\n");
 
 	(void)state;
 	assert_null(source(w, from(60, "", ""), NULL));
@@ -265,6 +272,12 @@ static void source_follows_dns(void **state)
 	world_until(w, 200000);
 	assert_null(source(w, from(60, "", ""), NULL));
 	assert_string_equal(source(w, from(61, "", ""), NULL), "N");
+	assert_string_equal(source(w, from(62, "", ""), NULL), "Z");
+	w->answer[1] = w->answer[0];
+	w->answer[1].addr.ip[3] = 62; /* a server that another set has, too: the lower set counts */
+	w->n_answer = 2;
+	world_until(w, 300000);
+	assert_string_equal(source(w, from(62, "", ""), NULL), "N");
 	world_free(w);
 }
 
@@ -589,6 +602,11 @@ static void own_ports(void **state)
 	t = send(w, a);
 	refused(t, 404);
 	end(t);
+	a = from(4, "4711", "4712"); /* the port of an account of another group */
+	a.own_port = 6000;
+	t = send(w, a);
+	refused(t, 404);
+	end(t);
 	t = send(w, from(1, "4711", "100")); /* it has a port: this is not it */
 	refused(t, 404);
 	end(t);
@@ -611,7 +629,7 @@ static void rows(void **state)
 {
 	struct world *w = made(
 		ACCOUNT("a", "ONE", "100", BOUND) ACCOUNT("b", "TWO", "200", BOUND)
-		ACCOUNT("z", "TWO", "999", BOUND)
+		ACCOUNT("z", "TWO", "999", BOUND) ACCOUNT("y", "TWO", "+100", BOUND)
 		ROW("SrcIPGroupName = PBX\nDestUsernamePrefix = 00\nDestIPGroupName = TWO")
 		ROW("SrcIPGroupName = PBX\nDestUsernamePrefix = 1xx#\nDestIPGroupName = TWO\n"
 		    "DestAccountName = z")
@@ -633,6 +651,14 @@ static void rows(void **state)
 	t = send(w, from(10, "200", "112"));
 	goes(t, 1, 4);
 	assert_string_equal(t->info.account, "z");
+	end(t);
+	t = send(w, from(10, "100", "0044")); /* the number stands at ONE, too */
+	goes(t, 1, 4);
+	assert_string_equal(t->info.account, "y");
+	end(t);
+	t = send(w, from(10, "100", "5"));
+	goes(t, 1, 1);
+	assert_string_equal(t->info.account, "a");
 	end(t);
 	t = send(w, from(10, "4711", "1123"));
 	goes(t, 1, 1);
@@ -681,6 +707,7 @@ static void alternatives(void **state)
 		ROW("SrcIPGroupName = PBX\nDestIPGroupName = ONE")
 		ROW("AltRouteOptions = 2\nDestUsernamePrefix = 9\nDestType = 1\n"
 		    "DestAddress = 192.0.2.9")
+		ROW("AltRouteOptions = 1\nDestType = 3\nDestIPGroupName = PBX") /* not done here */
 		ROW("AltRouteOptions = 1\nDestIPGroupName = TWO\nDestUsernamePrefix = 123")
 		ROW("SrcIPGroupName = ONE\nDestIPGroupName = TWO"));
 	struct trial *t = send(w, from(10, "4711", "5"));
@@ -691,7 +718,7 @@ static void alternatives(void **state)
 	answered(t, 500);
 	goes(t, 2, 4);
 	assert_string_equal(t->info.account, "b");
-	assert_string_equal(t->info.rule, "route 2");
+	assert_string_equal(t->info.rule, "route 3");
 	answered(t, 486);
 	refused(t, 486);
 	end(t);
@@ -723,6 +750,50 @@ static void alternatives(void **state)
 	world_until(w, 22000);
 	t = send(w, from(10, "4711", "5"));
 	refused(t, 400);
+	end(t);
+	reg_engine_register(w->e, "a");
+	world_until(w, 23000);
+	t = send(w, from(10, "4711", "5"));
+	answered(t, 502);
+	refused(t, 502); /* not the 400 of the alternative */
+	end(t);
+	world_free(w);
+}
+
+/* A group that its account both serves and registers at, as some files have it: it counts for
+ * calls to the group, and its own calls do not come back to it. */
+static void served_by_itself(void **state)
+{
+	struct world *w = made(
+		"[Account]\nName = x\nServedIPGroupName = ONE\nServingIPGroupName = ONE\n"
+		"ContactUser = 100\nUsername = ux\n" BOUND
+		"[Account]\nName = y\nServedIPGroupName = ONE\nServingIPGroupName = ONE\n"
+		"ContactUser = 200\nUsername = uy\n" BOUND
+		ROW("SrcIPGroupName = PBX\nDestIPGroupName = ONE")
+		ROW("SrcIPGroupName = ONE\nDestUsernamePrefix = 2\nDestIPGroupName = PBX"));
+	struct trial *t = send(w, from(10, "4711", "1"));
+	struct reg_arrival a;
+
+	(void)state;
+	goes(t, 1, 1);
+	assert_string_equal(t->info.account, "x");
+	end(t);
+	t = send(w, from(10, "200", "1"));
+	goes(t, 1, 1);
+	assert_string_equal(t->info.account, "y");
+	end(t);
+	t = send(w, from(1, "4711", "200"));
+	goes(t, 1, 10);
+	assert_string_equal(t->info.account, "y");
+	end(t);
+	a = from(1, "4711", "299"); /* a number of the trunk's, not the account's */
+	a.to_user = "100";
+	t = send(w, a);
+	goes(t, 1, 10);
+	assert_string_equal(t->info.account, "");
+	end(t);
+	t = send(w, from(1, "4711", "100"));
+	refused(t, 404);
 	end(t);
 	world_free(w);
 }
@@ -832,7 +903,7 @@ static void media(void **state)
 			"IpAddress = 192.0.2.131\n[IPGroup]\nName = N\nProxySetName = n\n%s"
 			ROW("SrcIPGroupName = M\nDestIPGroupName = N")
 			ROW("SrcIPGroupName = N\nDestIPGroupName = M"), all[i].pbx, all[i].one);
-		struct world *w = made(ini);
+		struct world *w = made_with(ini, false); /* whatever anchors it */
 
 		for (unsigned side = 130; side <= 131; side++) {
 			struct trial *t = send(w, from(side, "1", "2"));
@@ -1070,6 +1141,7 @@ static void limits_of_groups(void **state)
 		"IpAddress = 192.0.2.120\n"
 		ROW("SrcIPGroupName = PBX\nDestIPGroupName = SMALL")
 		ROW("AltRouteOptions = 1\nDestIPGroupName = TWO")
+		ROW("SrcIPGroupName = SMALL\nDestUsernamePrefix = 7\nDestIPGroupName = SMALL")
 		ROW("SrcIPGroupName = SMALL\nDestIPGroupName = PBX");
 	struct world *w = made(more);
 	struct trial *t[5];
@@ -1091,6 +1163,9 @@ static void limits_of_groups(void **state)
 		end(t[i]);
 	t[0] = send(w, from(120, "1", "1"));
 	goes(t[0], 1, 10);
+	end(t[0]);
+	t[0] = send(w, from(120, "1", "7")); /* one call, although on both sides */
+	goes(t[0], 1, 120);
 	end(t[0]);
 	world_free(w);
 }
@@ -1128,6 +1203,31 @@ static void reload(void **state)
 	t = send(w, from(1, "1", "100"));
 	goes(t, 1, 10);
 	assert_string_equal(t->info.rule, "source"); /* nobody's number any more */
+	end(t);
+	g_free(now);
+	world_free(w);
+}
+
+/* Credentials changed: the account stays, and is known by its new name. */
+static void renamed(void **state)
+{
+	struct world *w = made(ACCOUNT("a", "ONE", "100", BOUND) ACCOUNT("b", "ONE", "200", BOUND));
+	char *now = g_strconcat(base, ACCOUNT("a", "ONE", "100", BOUND),
+				"[Account]\nName = b\nServedIPGroupName = PBX\n"
+				"ServingIPGroupName = ONE\nContactUser = 200\nUsername = new\n"
+				"Password = secret\n" BOUND, NULL);
+	struct trial *t = send(w, from(10, "login-b", "1"));
+
+	(void)state;
+	assert_string_equal(t->info.account, "b");
+	end(t);
+	world_conf(w, now);
+	world_until(w, 30000);
+	t = send(w, from(10, "new", "1"));
+	assert_string_equal(t->info.account, "b");
+	end(t);
+	t = send(w, from(10, "login-b", "1"));
+	assert_string_equal(t->info.account, "a");
 	end(t);
 	g_free(now);
 	world_free(w);
@@ -1276,11 +1376,13 @@ int main(void)
 		cmocka_unit_test(sticky), cmocka_unit_test(inbound),
 		cmocka_unit_test(inbound_by_source), cmocka_unit_test(ims_foreign),
 		cmocka_unit_test(own_ports), cmocka_unit_test(rows),
-		cmocka_unit_test(alternatives), cmocka_unit_test(credentials),
+		cmocka_unit_test(alternatives), cmocka_unit_test(served_by_itself),
+		cmocka_unit_test(credentials),
 		cmocka_unit_test(identity),
 		cmocka_unit_test(media), cmocka_unit_test(trunks), cmocka_unit_test(balance),
 		cmocka_unit_test(balance_accounts), cmocka_unit_test(silent), cmocka_unit_test(limits),
 		cmocka_unit_test(limits_of_groups), cmocka_unit_test(reload),
+		cmocka_unit_test(renamed),
 		cmocka_unit_test(indexes), cmocka_unit_test(many),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
