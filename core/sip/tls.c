@@ -56,7 +56,7 @@ static int bio_write(BIO *b, const char *from, int n)
 	if (r < 0 && (errno == EAGAIN || errno == EINTR))
 		BIO_set_retry_write(b);
 	else if (r < 0)
-		t->err = errno;
+		t->err = errno == EPIPE ? ECONNRESET : errno;
 	return (int)r;
 }
 
