@@ -309,8 +309,12 @@ void sip_server_leave(struct sip_server *s)
 	if (!s)
 		return;
 	s->h = NULL;
-	if (s->state == TRYING)
+	if (s->state == TRYING) {
 		end(s);
+	} else if (s->state == ACCEPTED) { /* who would send it again is gone */
+		sip_buf_unref(s->last);
+		s->last = NULL;
+	}
 }
 
 static bool acknowledged(struct sip_server *s)
