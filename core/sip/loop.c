@@ -42,6 +42,7 @@ struct sip_loop {
 	void *signal_arg;
 	pthread_mutex_t lock;
 	struct post *posts, **posts_end;
+	bool stopped; /* by a handler that sip_loop_run() called before it waits */
 };
 
 rg_ms sip_loop_clock(void)
@@ -316,13 +317,14 @@ void sip_loop_free(struct sip_loop *l)
 
 int sip_loop_run(struct sip_loop *l)
 {
+	l->stopped = false;
 	sip_loop_enter(l);
 	sip_loop_leave(l);
-	return re_main(NULL);
+	return l->stopped ? 0 : re_main(NULL); /* which forgets what was cancelled before */
 }
 
 void sip_loop_stop(struct sip_loop *l)
 {
-	(void)l;
+	l->stopped = true;
 	re_cancel();
 }

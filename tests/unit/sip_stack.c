@@ -483,6 +483,22 @@ static void signals_and_posts(void **state)
 	assert_true(run_until(both_came));
 }
 
+/* What is due when the loop begins may end it. */
+static void stopped_before_it_waits(void **state)
+{
+	rg_ms due = rg_now(t.timers) + 1;
+
+	(void)state;
+	t.done = NULL;
+	rg_timer_set(t.timers, &t.deadline, due, give_up, NULL);
+	while (sip_loop_clock() <= due + 1)
+		;
+	alarm(5); /* it would wait for ever */
+	assert_int_equal(sip_loop_run(t.loop), 0);
+	alarm(0);
+	assert_true(t.too_late);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, tear_down)
@@ -503,6 +519,7 @@ int main(void)
 		TEST(a_port_of_its_own),
 		TEST(secrets_are_masked),
 		TEST(signals_and_posts),
+		TEST(stopped_before_it_waits),
 	};
 
 	return cmocka_run_group_tests_name("sip_stack", tests, NULL, NULL);
