@@ -137,6 +137,30 @@ static void servers_differ_in_transport(void **state)
 	world_free(w);
 }
 
+static char tls_name[256];
+
+static void sees(struct world *w, const struct reg_message *m)
+{
+	(void)w;
+	g_strlcpy(tls_name, m->tls_name, sizeof tls_name);
+}
+
+/* Whatever names DNS goes through, the certificate must be that of the configured one. */
+static void the_configured_name_is_the_certificates(void **state)
+{
+	struct world *w = begin();
+
+	(void)state;
+	w->sees = sees;
+	ANSWER(w, "192.0.2.1:5091");
+	w->answer[0].addr.transport = RG_TLS;
+	use(w, "", "DNSResolveMethod = NAPTR");
+	after(w, 1000);
+	assert_string_equal(servers(w), "tls 192.0.2.1:5091");
+	assert_string_equal(tls_name, "sip.itsp.example");
+	world_free(w);
+}
+
 /* One that leaves the answer is left at once; the next lookup is ProxyIPListRefreshTime
  * after the last. */
 static void leaving_and_joining(void **state)
@@ -283,6 +307,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_asked_for),
 		cmocka_unit_test(servers_differ_in_transport),
+		cmocka_unit_test(the_configured_name_is_the_certificates),
 		cmocka_unit_test(leaving_and_joining),
 		cmocka_unit_test(another_order_is_no_change),
 		cmocka_unit_test(a_failing_name_is_said_once),
