@@ -184,7 +184,8 @@ static void tell(struct engine *e, bool up)
 		return;
 	if (e->known || !up)
 		e->a->host->log(e->a->self, up ? RG_LOG_NOTICE : RG_LOG_WARNING,
-				"rtpengine %s %s", e->name, up ? "answers again" : "does not answer");
+				"rtpengine %s %s", e->name,
+				up ? "answers again" : "does not answer");
 	e->up = up;
 	e->known = true;
 }
@@ -351,7 +352,7 @@ static void end_call(void *arg, uint64_t call)
 	(void)job_send(j, e, &o);
 }
 
-/* ---- answers ----------------------------------------------------------------------------------- */
+/* ---- answers ------------------------------------------------------------------------------ */
 
 static void answered(struct job *j, const char *text, size_t len)
 {
@@ -419,7 +420,7 @@ static void readable(int fd, uint32_t events, void *arg)
 	}
 }
 
-/* ---- the service --------------------------------------------------------------------------------- */
+/* ---- the service -------------------------------------------------------------------------- */
 
 /* "192.0.2.1:2223" or "[2001:db8::1]:2223". */
 static bool parse(const char *text, size_t n, struct sockaddr_storage *sa, socklen_t *len)
@@ -535,8 +536,8 @@ static int start(const struct rg_host *host, struct rg_self *self, const void *p
 		err = n ? add_engine(a, p, n) : 0;
 		if (err)
 			snprintf(f->text, sizeof f->text,
-				 "RtpengineAddress: %.*s: %s (ADDRESS:PORT, at most %d, with commas)",
-				 (int)n, p, strerror(err), DAEMONS);
+				 "RtpengineAddress: %.*s: %s (ADDRESS:PORT, at most %d)", (int)n, p,
+				 strerror(err), DAEMONS);
 		p += n;
 		p += strspn(p, ", ");
 	}
@@ -564,8 +565,8 @@ static bool reconf(void *priv, const void *pcfg)
 }
 
 static const struct rg_param params[] = {
-	{ .name = "RtpengineAddress", .scope = RG_GLOBAL, .type = RG_T_STR, .dflt = "127.0.0.1:2223",
-	  .offset = offsetof(struct cfg, address),
+	{ .name = "RtpengineAddress", .scope = RG_GLOBAL, .type = RG_T_STR,
+	  .dflt = "127.0.0.1:2223", .offset = offsetof(struct cfg, address),
 	  .doc = "Where rtpengine listens for its ng protocol: ADDRESS:PORT, up to four of them, "
 		 "separated by commas." },
 	RG_IMPLEMENTS(RG_IP_GROUP, "MediaAnchor", "1"),
