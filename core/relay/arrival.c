@@ -6,7 +6,7 @@
 
 enum { SOURCES = 256, LOG_MS = 1000, USER = 256, ANCESTORS_MOST = 70 };
 
-/* ---- who is refused is said once a second and source ---------------------------------------------- */
+/* ---- who is refused is said once a second and source ------------------------------------ */
 
 struct source_log {
 	struct {
@@ -44,7 +44,7 @@ static void say(struct relay *r, const struct sip_hop *hop, const struct sip_hea
 	r->sources->at[i].silent = 0;
 }
 
-/* ---- loops --------------------------------------------------------------------------------------------- */
+/* ---- loops ------------------------------------------------------------------------------ */
 
 static bool same_target(const struct call *c, const struct sip_head *h)
 {
@@ -72,7 +72,7 @@ static bool loops(struct relay *r, const struct sip_head *h)
 	return true;
 }
 
-/* ---- who ---------------------------------------------------------------------------------------------------- */
+/* ---- who -------------------------------------------------------------------------------- */
 
 struct words {
 	char uri_user[USER], uri_host[USER], token[64], to_user[USER], from_user[USER],
@@ -132,7 +132,7 @@ static uint8_t engine_method(enum method m)
 	       m == M_OPTIONS ? RG_M_OPTIONS : RG_M_OTHER;
 }
 
-/* ---- may it ------------------------------------------------------------------------------------------------- */
+/* ---- may it ----------------------------------------------------------------------------- */
 
 static void refuse(struct relay *r, const struct sip_hop *hop, const struct sip_head *h,
 		   uint16_t code, const char *headers)

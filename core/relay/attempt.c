@@ -7,7 +7,7 @@
 #include "relay/call.h"
 #include "sip/memo.h"
 
-/* ---- how it reads on the callee's leg ------------------------------------------------------- */
+/* ---- how it reads on the callee's leg --------------------------------------------------- */
 
 /* The Request-URI without our own Contact token. */
 static struct span without_token(struct span uri, struct frame *f)
@@ -199,10 +199,7 @@ static void frame_request(struct frame *f, struct call *c, const struct sip_head
 	relay_know(c, CALLEE);
 	f->o.contact = leg_write_contact(leg, h, &f->out);
 	frame_asserted(f, l);
-	from = f->out.p;
-	relay_replaces(c->relay, sip_value(h, H_REPLACES), &f->out);
-	if (f->out.p > from)
-		f->o.replaces = frame_cut(f, from);
+	frame_names(f, c->relay, h);
 	from = f->out.p;
 	out_str(&f->out, l->headers);
 	frame_session_id(f, c, h);
@@ -211,7 +208,7 @@ static void frame_request(struct frame *f, struct call *c, const struct sip_head
 	frame_kept_credentials(f, l, h);
 }
 
-/* ---- go and refuse ----------------------------------------------------------------------------- */
+/* ---- go and refuse ---------------------------------------------------------------------- */
 
 static void begin_leg(struct call *c, const struct reg_leg *l, const struct sip_hop *hop)
 {
@@ -368,7 +365,7 @@ static void refuse(void *arg, struct reg_route *r, const struct reg_refusal *f)
 
 const struct reg_route_h attempt_h = { go, refuse };
 
-/* ---- how it ended -------------------------------------------------------------------------------- */
+/* ---- how it ended ----------------------------------------------------------------------- */
 
 static uint32_t retry_after(const struct sip_head *h)
 {

@@ -107,7 +107,7 @@ void call_check(struct call *c)
 	call_over(c);
 }
 
-/* ---- the reaper's ---------------------------------------------------------------------------------- */
+/* ---- the reaper's ----------------------------------------------------------------------- */
 
 static bool in_use(const struct call *c, const struct pair *p)
 {
@@ -206,7 +206,7 @@ void call_hang_up(struct call *c)
 	call_check(c);
 }
 
-/* ---- the outside's view ------------------------------------------------------------------------------ */
+/* ---- the outside's view ----------------------------------------------------------------- */
 
 /* The URI of a From or To value, without parameters. */
 static const char *plain_uri(struct span value, char *buf, size_t size)

@@ -12,6 +12,7 @@
  *   invite.c       what INVITE has more: 1xx, 2xx until its ACK, timer C, CANCEL
  *   session.c      pairs as sessions and subscriptions: how long, and their end by us
  *   credentials.c  challenges on a leg
+ *   replaces.c     calls named in other calls
  *   media.c        session descriptions that wait to be rewritten
  *
  * A call has two legs and, for each fork of the callee that said something, a pair of
@@ -200,9 +201,6 @@ void relay_know(struct call *, enum side);
 void relay_unknow(struct call *, enum side);
 /* The reaper shall look at it. */
 void relay_reap(struct call *);
-/* The value of Replaces as the other leg of the call it names has it; nothing: it names none
- * of ours, or what the receiver knows itself. */
-void relay_replaces(struct relay *, struct span value, struct out *);
 void relay_tag(const struct call *, enum side, uint8_t number, char out[RELAY_TAG]);
 /* The call whose tag this is, with the side it is our tag on, and its number there. */
 struct call *relay_by_tag(const struct relay *, struct span tag, enum side *, uint8_t *number);
@@ -260,6 +258,9 @@ void frame_begin(struct frame *);
 struct span frame_cut(const struct frame *, const char *from);
 /* Credentials for this leg to f->o.headers, which they follow. */
 void frame_authorize(struct frame *, struct leg *, struct span method, struct span body);
+
+/* Replaces and Refer-To, where they name calls of ours. */
+void frame_names(struct frame *, struct relay *, const struct sip_head *);
 
 /* ---- dialog.c ---- */
 
@@ -359,7 +360,8 @@ void invite_ack_request(struct pair *, enum side, const struct sip_hop *,
 			const struct sip_head *);
 /* The ACK nobody sent, before a BYE. */
 void invite_ack_self(struct exchange *);
-void invite_cancelled(struct exchange *);
+/* cancel: by this one; may be NULL. */
+void invite_cancelled(struct exchange *, const struct sip_head *cancel);
 /* It ends without the callee's answer: this to who asked, CANCEL to the other side. */
 void invite_end(struct exchange *, uint16_t code, enum ender);
 void invite_start_timer_c(struct exchange *);
@@ -390,6 +392,14 @@ void credentials_write(struct leg *, struct out *, const char *method, const cha
 		       struct span body);
 bool leg_has_credentials(const struct leg *);
 void credentials_free(struct leg *);
+
+/* ---- replaces.c ---- */
+
+/* The value of Replaces as the other leg of the call it names has it; nothing: it names none
+ * of ours, or what its receiver knows itself. */
+void replaces_write(struct relay *, struct span value, struct out *);
+/* Likewise a Refer-To with one in it. */
+void replaces_refer_to(struct relay *, struct span value, struct out *);
 
 /* ---- media.c ---- */
 

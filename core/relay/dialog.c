@@ -40,7 +40,7 @@ static void set(struct dialog *d, struct span remote, struct span target, struct
 	g_free(old);
 }
 
-/* ---- where to ------------------------------------------------------------------------------ */
+/* ---- where to --------------------------------------------------------------------------- */
 
 static uint8_t transport_of(const struct sip_uri *u, uint8_t transport)
 {
@@ -177,7 +177,7 @@ int dialog_hop(const struct pair *p, enum side s, struct sip_hop *hop)
 				 d->next.family ? &d->next : &l->hop.peer, "", hop);
 }
 
-/* ---- what the other end says of itself ---------------------------------------------------- */
+/* ---- what the other end says of itself -------------------------------------------------- */
 
 /* All values of Record-Route as one. */
 static struct span route_set(const struct sip_head *h, bool reverse, char *buf, size_t size)
@@ -235,7 +235,7 @@ bool dialog_in_order(struct dialog *d, uint32_t cseq)
 	return true;
 }
 
-/* ---- pairs ------------------------------------------------------------------------------------ */
+/* ---- pairs ------------------------------------------------------------------------------ */
 
 struct pair *pair_by_remote_tag(struct call *c, struct span tag)
 {
@@ -309,7 +309,7 @@ void pair_free(struct pair *p)
 	g_free(p);
 }
 
-/* ---- requests in a dialog ---------------------------------------------------------------- */
+/* ---- requests in a dialog --------------------------------------------------------------- */
 
 /* RFC 3261 12.2.1.1: a strict router gets its own URI as Request-URI. */
 static void frame_way(const struct dialog *d, struct frame *f)

@@ -4,15 +4,14 @@
 
 #include "relay/call.h"
 
-/* ---- life ---------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------- */
 
 static void server_event(struct sip_server *s, enum sip_server_event e, void *arg)
 {
 	struct exchange *x = arg;
 
-	(void)s;
 	if (e == SIP_SERVER_CANCEL && !x->answered)
-		invite_cancelled(x);
+		invite_cancelled(x, sip_server_cancelling(s));
 	else if (e == SIP_SERVER_GONE)
 		x->server = NULL;
 }
@@ -121,7 +120,7 @@ void exchange_release(struct exchange *x)
 	g_free(x);
 }
 
-/* ---- requests in a dialog --------------------------------------------------------------------- */
+/* ---- requests in a dialog --------------------------------------------------------------- */
 
 static struct span body_of(const struct sip_head *h, struct span body)
 {
@@ -182,6 +181,7 @@ void exchange_forward(struct exchange *x, const struct sip_head *h, struct span 
 		f.o.keep_authorization = !leg_has_credentials(l);
 		if (x->method == M_PRACK)
 			frame_rack(x, h, &f);
+		frame_names(&f, x->call->relay, h);
 		frame_authorize(&f, l, h->method, body_of(h, body));
 		if (x->method == M_INVITE && f.o.headers.n)
 			x->credentials = g_strndup(f.o.headers.p, f.o.headers.n);
@@ -300,7 +300,7 @@ void exchange_request(struct pair *p, enum side from, enum method m, const struc
 	media_pass(x, MEDIA_REQUEST, hop, h);
 }
 
-/* ---- answers ------------------------------------------------------------------------------------ */
+/* ---- answers ---------------------------------------------------------------------------- */
 
 void exchange_reply(struct exchange *x, uint16_t code, const char *reason, const char *headers)
 {
@@ -372,7 +372,7 @@ void exchange_give_up(struct exchange *x, uint16_t code)
 	}
 	rg_timer_stop(call_timers(x->call), &x->timer);
 	media_forget(x->call, x);
-	sip_client_cancel(x->client);
+	sip_client_cancel(x->client, (struct span){ NULL, 0 });
 }
 
 void exchange_answered(struct exchange *x, const struct sip_head *h, struct span body)

@@ -24,7 +24,7 @@ struct exchange *invite_by_cseq(const struct pair *p, enum side from, uint32_t c
 	return NULL;
 }
 
-/* ---- a 2xx nobody wants ------------------------------------------------------------------------- */
+/* ---- a 2xx nobody wants ----------------------------------------------------------------- */
 
 static struct span reversed_routes(const struct sip_head *h, struct frame *f)
 {
@@ -138,10 +138,10 @@ void invite_kill(struct exchange *x, const struct sip_hop *from, const struct si
 		exchange_over(bye);
 }
 
-/* ---- giving up ---------------------------------------------------------------------------------- */
+/* ---- giving up -------------------------------------------------------------------------- */
 
 /* The callee is told; what it says yet is dealt with, but nobody hears of it. */
-static void abandon(struct exchange *x)
+static void abandon(struct exchange *x, struct span headers)
 {
 	x->cancelled = true;
 	rg_timer_stop(call_timers(x->call), &x->timer);
@@ -149,16 +149,16 @@ static void abandon(struct exchange *x)
 	if (!x->client || !x->clients)
 		exchange_over(x);
 	else
-		sip_client_cancel(x->client);
+		sip_client_cancel(x->client, headers);
 }
 
-void invite_end(struct exchange *x, uint16_t code, enum ender by)
+static void end_with(struct exchange *x, uint16_t code, enum ender by, struct span headers)
 {
 	struct call *c = x->call;
 	const char *words = sip_reason(code);
 
 	exchange_reply(x, code, NULL, NULL);
-	abandon(x);
+	abandon(x, headers);
 	if (x != c->initial)
 		return;
 	c->ended_by = (uint8_t)by;
@@ -168,9 +168,36 @@ void invite_end(struct exchange *x, uint16_t code, enum ender by)
 	call_check(c);
 }
 
-void invite_cancelled(struct exchange *x)
+void invite_end(struct exchange *x, uint16_t code, enum ender by)
 {
-	invite_end(x, 487, x->side == CALLER ? BY_CALLER : BY_CALLEE);
+	end_with(x, code, by, as_it_is);
+}
+
+/* RFC 3326: a call that was taken elsewhere is no missed one. */
+static struct span reasons_of(const struct sip_head *h, char *buf, size_t size)
+{
+	struct out o = { buf, buf + size, false };
+
+	for (unsigned i = 0; h && i < h->lines; i++) {
+		const struct sip_line *l = &h->line[i];
+		struct span value = { h->base + l->value, l->len };
+
+		if (!span_is((struct span){ h->base + l->name, l->name_len }, "Reason") ||
+		    memchr(value.p, '\n', value.n) || (size_t)(o.end - o.p) < value.n + 10)
+			continue;
+		out_lit(&o, "Reason: ");
+		out_span(&o, value);
+		out_lit(&o, "\r\n");
+	}
+	return (struct span){ buf, (size_t)(o.p - buf) };
+}
+
+void invite_cancelled(struct exchange *x, const struct sip_head *cancel)
+{
+	char lines[1024];
+
+	end_with(x, 487, x->side == CALLER ? BY_CALLER : BY_CALLEE,
+		 reasons_of(cancel, lines, sizeof lines));
 }
 
 static void timer_c(void *arg)
@@ -183,7 +210,7 @@ void invite_start_timer_c(struct exchange *x)
 	rg_timer_set(call_timers(x->call), &x->timer, call_now(x->call) + TIMER_C_MS, timer_c, x);
 }
 
-/* ---- the 2xx and its ACK --------------------------------------------------------------------------- */
+/* ---- the 2xx and its ACK ---------------------------------------------------------------- */
 
 static void repeat(void *arg)
 {
@@ -295,7 +322,7 @@ void invite_ack_request(struct pair *p, enum side from, const struct sip_hop *ho
 		media_pass(x, MEDIA_ACK, hop, h);
 }
 
-/* ---- answers of the callee ---------------------------------------------------------------------------- */
+/* ---- answers of the callee -------------------------------------------------------------- */
 
 static struct pair *fork_of(struct exchange *x, const struct sip_head *h)
 {
@@ -415,7 +442,7 @@ void invite_event(struct exchange *x, struct sip_client *c, const struct sip_eve
 	}
 }
 
-/* ---- and back ------------------------------------------------------------------------------------------- */
+/* ---- and back --------------------------------------------------------------------------- */
 
 static void back_2xx(struct exchange *x, const struct sip_head *h, struct span body)
 {

@@ -135,7 +135,7 @@ struct span leg_write_contact(const struct leg *l, const struct sip_head *h, str
 	return (struct span){ from, (size_t)(o->p - from) };
 }
 
-/* ---- frames ------------------------------------------------------------------------------ */
+/* ---- frames ----------------------------------------------------------------------------- */
 
 void frame_begin(struct frame *f)
 {
@@ -162,4 +162,19 @@ void frame_authorize(struct frame *f, struct leg *l, struct span method, struct 
 	name[method.n] = '\0';
 	credentials_write(l, &f->out, name, uri, body);
 	f->o.headers = frame_cut(f, from);
+}
+
+void frame_names(struct frame *f, struct relay *r, const struct sip_head *h)
+{
+	const char *from = f->out.p;
+
+	if (h->first[H_REPLACES])
+		replaces_write(r, sip_value(h, H_REPLACES), &f->out);
+	if (f->out.p > from)
+		f->o.replaces = frame_cut(f, from);
+	from = f->out.p;
+	if (h->first[H_REFER_TO])
+		replaces_refer_to(r, sip_value(h, H_REFER_TO), &f->out);
+	if (f->out.p > from)
+		f->o.refer_to = frame_cut(f, from);
 }

@@ -18,7 +18,7 @@ struct media_item {
 
 static const struct span as_it_is = { NULL, 0 };
 
-/* ---- where the session description is -------------------------------------------------------------- */
+/* ---- where the session description is --------------------------------------------------- */
 
 static bool is_sdp(struct span type)
 {
@@ -93,7 +93,7 @@ static struct span sdp_of(const struct sip_head *h)
 	return as_it_is;
 }
 
-/* ---- on it goes ------------------------------------------------------------------------------------------ */
+/* ---- on it goes ------------------------------------------------------------------------- */
 
 static void deliver(struct exchange *x, enum media_kind kind, const struct sip_head *h,
 		    struct span body)
@@ -143,7 +143,7 @@ static void fail(struct exchange *x, enum media_kind kind, const struct sip_hop 
 	}
 }
 
-/* ---- the queue -------------------------------------------------------------------------------------------- */
+/* ---- the queue -------------------------------------------------------------------------- */
 
 static void advance(struct call *);
 

@@ -11,7 +11,7 @@ struct row {
 
 enum { ROWS_LEAST = 64 };
 
-/* ---- slots and tags ------------------------------------------------------------------------------- */
+/* ---- slots and tags --------------------------------------------------------------------- */
 
 bool relay_add(struct relay *r, struct call *c)
 {
@@ -111,7 +111,7 @@ struct call *relay_by_tag(const struct relay *r, struct span tag, enum side *s, 
 	return c;
 }
 
-/* ---- by Call-ID --------------------------------------------------------------------------------------- */
+/* ---- by Call-ID ------------------------------------------------------------------------- */
 
 static guint id_hash(gconstpointer p)
 {
@@ -202,7 +202,7 @@ size_t relay_bytes(const struct relay *r)
 	return n;
 }
 
-/* ---- dispatch -------------------------------------------------------------------------------------------- */
+/* ---- dispatch --------------------------------------------------------------------------- */
 
 enum method relay_method(struct span m)
 {
@@ -269,40 +269,7 @@ static bool on_request(void *arg, const struct sip_hop *hop, const struct sip_he
 	return true;
 }
 
-/* RFC 3891 3: to-tag is the tag of who shall be found.  One of ours stands for the other end
- * of that call. */
-void relay_replaces(struct relay *r, struct span v, struct out *o)
-{
-	const char *semi = v.n ? memchr(v.p, ';', v.n) : NULL;
-	struct span id = { v.p, semi ? (size_t)(semi - v.p) : 0 }, params;
-	struct pair *p = NULL;
-	struct call *c;
-	uint8_t number;
-	enum side s;
-	char tag[RELAY_TAG];
-
-	if (!semi)
-		return;
-	params = (struct span){ semi, (size_t)(v.p + v.n - semi) };
-	c = relay_by_tag(r, span_param(params, "to-tag"), &s, &number);
-	if (!c || c->over || !span_equal(span_trim(id), leg_id(&c->leg[s])))
-		return;
-	p = s == CALLER ? pair_by_number(c, number) :
-			  pair_by_remote_tag(c, span_param(params, "from-tag"));
-	if (!p || p->ended)
-		return;
-	s = OTHER_SIDE(s);
-	relay_tag(c, s, s == CALLER ? p->number : p->attempt, tag);
-	out_span(o, leg_id(&c->leg[s]));
-	out_lit(o, ";to-tag=");
-	out_span(o, sip_tag(dialog_remote(&p->dialog[s])));
-	out_lit(o, ";from-tag=");
-	out_mem(o, tag, sizeof tag);
-	if (span_param(params, "early-only").p)
-		out_lit(o, ";early-only");
-}
-
-/* ---- life ------------------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------- */
 
 static void reap(void *arg)
 {

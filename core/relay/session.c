@@ -8,7 +8,7 @@ enum {
 	REFER_LEASE_MS = 180 * 1000, /* RFC 3515 names none: until the first NOTIFY says one */
 };
 
-/* ---- how long ------------------------------------------------------------------------------------ */
+/* ---- how long --------------------------------------------------------------------------- */
 
 static void on_timer(void *arg);
 
@@ -121,7 +121,7 @@ void session_accepted(struct exchange *x, const struct sip_head *request,
 	session_set_timer(c);
 }
 
-/* ---- its end -------------------------------------------------------------------------------------- */
+/* ---- its end ---------------------------------------------------------------------------- */
 
 /* Who hangs up before its ACK has accepted all the same: the callee must not go on repeating
  * its 2xx. */

@@ -6,6 +6,8 @@
 #include "sip/message.h"
 #include "sip/slot.h"
 
+static const struct span no_lines;
+
 static void on_timer(void *arg);
 
 struct sip_ta *sip_ta_new(struct rg_timers *timers, struct sip_pool *pool,
@@ -56,7 +58,8 @@ void sip_client_stop(struct sip_client *c)
 	sip_buf_unref(c->ack);
 	sip_cancel_free(c->cancel);
 	sip_buf_unref(c->ack_before);
-	c->buf = c->ack = c->ack_before = NULL;
+	sip_buf_unref(c->unsent);
+	c->buf = c->ack = c->ack_before = c->unsent = NULL;
 	c->cancel = NULL;
 	c->key_before = 0;
 	sip_slot_give_back(c);
@@ -77,7 +80,7 @@ void sip_client_leave(struct sip_client *c)
 	}
 	c->h = told_nobody;
 	c->arg = NULL;
-	sip_client_cancel(c); /* who could still want it? */
+	sip_client_cancel(c, no_lines); /* who could still want it? */
 }
 
 const struct sip_buf *sip_client_sent(const struct sip_client *c)
@@ -149,7 +152,8 @@ struct sip_buf *sip_client_again(struct sip_client *c)
 	c->ack_before = c->ack;
 	c->key_before = c->ack ? c->key : 0;
 	sip_cancel_free(c->cancel);
-	c->ack = NULL;
+	sip_buf_unref(c->unsent);
+	c->ack = c->unsent = NULL;
 	c->cancel = NULL;
 	c->cancelled = false;
 	sip_slot_rename(c);
@@ -235,21 +239,21 @@ static void on_timer(void *arg)
 
 static void send_cancel(struct sip_client *c)
 {
-	struct sip_buf *b = c->cancel ? NULL : sip_message_cancel(c->ta->pool, c->buf);
-
-	if (!b)
+	if (c->cancel || !c->unsent)
 		return;
-	c->cancel = sip_cancel_new(c->ta, &c->hop, b);
+	c->cancel = sip_cancel_new(c->ta, &c->hop, c->unsent);
+	c->unsent = NULL;
 	c->deadline = rg_now(c->ta->timers) + SIP_64T1_MS; /* RFC 3261 9.1 */
 	arm(c);
 }
 
-void sip_client_cancel(struct sip_client *c)
+void sip_client_cancel(struct sip_client *c, struct span headers)
 {
 	if (!c->invite || c->cancelled ||
 	    (c->state != CLIENT_CALLING && c->state != CLIENT_PROCEEDING))
 		return;
 	c->cancelled = true;
+	c->unsent = sip_message_cancel(c->ta->pool, c->buf, headers);
 	if (c->state == CLIENT_PROCEEDING)
 		send_cancel(c);
 }
@@ -319,6 +323,8 @@ static void invite_late(struct sip_client *c, struct sip_event *e)
 {
 	if (e->answer->code < 200) {
 		c->cancelled = true;
+		if (!c->cancel && !c->unsent)
+			c->unsent = sip_message_cancel(c->ta->pool, c->buf, no_lines);
 		send_cancel(c);
 		return;
 	}

@@ -154,8 +154,10 @@ static void out_line(struct out *o, const char *name, struct span value)
 	out_lit(o, "\r\n");
 }
 
+static const struct span none;
+
 static struct sip_buf *derived(struct sip_pool *pool, const struct sip_buf *invite,
-			       const char *method, struct span to)
+			       const char *method, struct span to, struct span headers)
 {
 	struct sip_head h;
 	const char *why;
@@ -166,7 +168,7 @@ static struct sip_buf *derived(struct sip_pool *pool, const struct sip_buf *invi
 
 	if (sip_precheck(&h, invite->data, invite->len, &why) != SIP_FINE || !h.request)
 		return NULL;
-	b = sip_buf_new(pool, h.header_len + (to.p ? to.n : 0));
+	b = sip_buf_new(pool, h.header_len + to.n + headers.n);
 	if (!b)
 		return NULL;
 	o = (struct out){ b->data, b->data + b->cap, false };
@@ -187,7 +189,9 @@ static struct sip_buf *derived(struct sip_pool *pool, const struct sip_buf *invi
 	out_number(&o, h.cseq);
 	out_lit(&o, " ");
 	out_str(&o, method);
-	out_lit(&o, "\r\nContent-Length: 0\r\n\r\n");
+	out_lit(&o, "\r\n");
+	out_span(&o, headers);
+	out_lit(&o, "Content-Length: 0\r\n\r\n");
 	if (o.full) {
 		sip_buf_unref(b);
 		return NULL;
@@ -199,12 +203,13 @@ static struct sip_buf *derived(struct sip_pool *pool, const struct sip_buf *invi
 struct sip_buf *sip_message_ack(struct sip_pool *pool, const struct sip_buf *invite,
 				const struct sip_head *answer)
 {
-	return derived(pool, invite, "ACK", sip_value(answer, H_TO));
+	return derived(pool, invite, "ACK", sip_value(answer, H_TO), none);
 }
 
-struct sip_buf *sip_message_cancel(struct sip_pool *pool, const struct sip_buf *invite)
+struct sip_buf *sip_message_cancel(struct sip_pool *pool, const struct sip_buf *invite,
+				   struct span headers)
 {
-	return derived(pool, invite, "CANCEL", (struct span){ NULL, 0 });
+	return derived(pool, invite, "CANCEL", none, headers);
 }
 
 /* ---- answers ------------------------------------------------------------------------------ */

@@ -44,10 +44,11 @@ bool sip_unhex(const char in[8], uint32_t *);
 bool sip_fit_for_uri(const char *);
 
 /* The ACK of a non-2xx answer to the INVITE that was sent (RFC 3261 17.1.1.3), and its
- * CANCEL (9.1).  NULL: what was sent cannot be read. */
+ * CANCEL (9.1) with further header lines.  NULL: what was sent cannot be read. */
 struct sip_buf *sip_message_ack(struct sip_pool *, const struct sip_buf *invite,
 				const struct sip_head *answer);
-struct sip_buf *sip_message_cancel(struct sip_pool *, const struct sip_buf *invite);
+struct sip_buf *sip_message_cancel(struct sip_pool *, const struct sip_buf *invite,
+				   struct span headers);
 
 /* An answer to a request: Via lines (the topmost with received and rport), From, To
  * with our tag, Call-ID, CSeq; then headers (whole lines, or NULL) and an empty body.

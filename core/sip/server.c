@@ -27,6 +27,7 @@ struct sip_servers {
 	GHashTable *server, *asked; /* of struct sip_server */
 	uint64_t seed[2];
 	size_t own;
+	const struct sip_head *cancel; /* that is being told */
 };
 
 static guint key_hash(gconstpointer k)
@@ -346,10 +347,19 @@ bool sip_ta_request(struct sip_ta *ta, const struct sip_hop *from, const struct 
 	return true;
 }
 
-void sip_server_cancel(struct sip_server *s)
+void sip_server_cancel(struct sip_server *s, const struct sip_head *h)
 {
+	struct sip_servers *ss = s->ta->servers;
+
+	ss->cancel = h;
 	if (s->h)
 		s->h(s, SIP_SERVER_CANCEL, s->arg);
+	ss->cancel = NULL;
+}
+
+const struct sip_head *sip_server_cancelling(const struct sip_server *s)
+{
+	return s->ta->servers->cancel;
 }
 
 struct sip_hop sip_reply_hop(const struct sip_hop *from, const struct sip_head *h)

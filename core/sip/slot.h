@@ -16,6 +16,7 @@ struct sip_client {
 	struct sip_hop hop;
 	struct sip_buf *buf, *ack;
 	struct sip_cancel *cancel; /* what was sent */
+	struct sip_buf *unsent;	   /* CANCEL that waits for a 1xx */
 	sip_client_h *h;
 	void *arg;
 	rg_ms started, deadline, next; /* next: repetition */

@@ -91,8 +91,9 @@ void sip_client_stop(struct sip_client *);
 void sip_client_leave(struct sip_client *);
 /* INVITE: CANCEL it, now or once a 1xx has come (RFC 3261 9.1), as a transaction of its own
  * that ends with its answer, the INVITE's final answer, or after 64 T1; the INVITE ends with
- * SIP_TIMEOUT if it has no final answer 64 T1 after the CANCEL. */
-void sip_client_cancel(struct sip_client *);
+ * SIP_TIMEOUT if it has no final answer 64 T1 after the CANCEL.  headers: whole lines for
+ * it (Reason), or n 0. */
+void sip_client_cancel(struct sip_client *, struct span headers);
 
 /* NULL once released: after the final answer of an INVITE was told, or at SIP_TIMEOUT. */
 const struct sip_buf *sip_client_sent(const struct sip_client *);
@@ -138,8 +139,9 @@ void sip_server_reply(struct sip_server *, uint16_t code, struct sip_buf *);
 void sip_server_leave(struct sip_server *);
 /* The INVITE transaction a CANCEL is for, or NULL. */
 struct sip_server *sip_ta_cancelled(struct sip_ta *, const struct sip_head *);
-/* Tell its owner so, if it has one. */
-void sip_server_cancel(struct sip_server *);
+/* Tell its owner so, if it has one; it may look at the CANCEL meanwhile. */
+void sip_server_cancel(struct sip_server *, const struct sip_head *);
+const struct sip_head *sip_server_cancelling(const struct sip_server *);
 /* Equal for a request and its repetitions, and not to be guessed; also good for a tag. */
 void sip_request_key(const struct sip_ta *, const struct sip_head *, struct span method,
 		     uint64_t key[2]);

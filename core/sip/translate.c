@@ -233,6 +233,9 @@ static void request_line(struct text *t, const struct sip_head *h, const struct 
 	case H_REPLACES:
 		put_instead(t, h, l, r->replaces, SIP_NAME_MOST);
 		break;
+	case H_REFER_TO:
+		put_instead(t, h, l, r->refer_to, SIP_LINE_MOST);
+		break;
 	case H_P_ASSERTED_IDENTITY:
 		if (r->asserted.p)
 			put_once(t, h, l, r->asserted);

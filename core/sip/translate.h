@@ -22,7 +22,7 @@ struct sip_outbound {
 	uint32_t cseq;
 	struct span contact;	/* value; p NULL: the leg gets none */
 	struct span rack;	/* value; p NULL: as it stands */
-	struct span replaces;	/* value; p NULL: as it stands */
+	struct span replaces, refer_to; /* values; p NULL: as they stand */
 	struct span asserted, preferred; /* name-addr for P-Asserted-Identity, P-Preferred-
 				* Identity, instead of all there are; p NULL: as they stand,
 				* n 0: none */

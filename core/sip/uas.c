@@ -119,7 +119,7 @@ static void cancel(struct sip_uas *u, const struct sip_hop *from, const struct s
 
 	reply(u, from, h, s ? 200 : 481, NULL);
 	if (s)
-		sip_server_cancel(s);
+		sip_server_cancel(s, h);
 }
 
 static void other(struct sip_uas *u, const struct sip_hop *from, const struct sip_head *h)

@@ -262,33 +262,52 @@ static void many_calls(void **state)
 	all_gone();
 }
 
-/* An attended transfer: the INVITE names the call it replaces as one leg knows it. */
+static const char *tag_of(const char *value)
+{
+	return strstr(value, "tag=") + 4;
+}
+
+/* An attended transfer names the call it replaces as one leg knows it. */
 static void replaces(void **state)
 {
-	char more[512], want[512], tag[64];
-	struct ua first_callee;
-	const char *invite, *own_tag;
+	char more[512], want[512];
+	struct ua caller, callee;
+	const char *m;
 
 	(void)state;
 	establish();
-	first_callee = w.callee;
-	snprintf(more, sizeof more, "Replaces: %s;to-tag=%s;from-tag=%s\r\n", w.caller.id,
-		 strstr(w.caller.remote, "tag=") + 4, strstr(w.caller.local, "tag=") + 4);
+	caller = w.caller;
+	callee = w.callee;
+	snprintf(more, sizeof more, "Replaces: %s;to-tag=%s;from-tag=%s\r\n", caller.id,
+		 tag_of(caller.remote), tag_of(caller.local));
 	open_with(&w.caller, "INVITE", more, OFFER);
 	expect(&w.caller, "SIP/2.0 100");
-	invite = expect(&w.callee, "INVITE ");
-	own_tag = strstr(first_callee.remote, "tag=") + 4;
-	snprintf(tag, sizeof tag, "%s", own_tag);
-	snprintf(want, sizeof want, "%s;to-tag=bob;from-tag=%s", first_callee.id, tag);
-	assert_string_equal(header(invite, "Replaces"), want);
-	reply(&w.callee, invite, "486 Busy", "x", "", "");
-	expect(&w.callee, "ACK ");
-	expect(&w.caller, "SIP/2.0 486");
-	/* one that is not ours stays as it is */
+	m = expect(&w.callee, "INVITE ");
+	snprintf(want, sizeof want, "%s;to-tag=bob;from-tag=%s", callee.id, tag_of(callee.remote));
+	assert_string_equal(header(m, "Replaces"), want);
+
+	snprintf(more, sizeof more,
+		 "Refer-To: \"C\" <sip:c@x?A=b&Replaces=%s%%3Bto-tag%%3D%s%%3bfrom-tag%%3D%s&D=e>;f\r\n",
+		 caller.id, tag_of(caller.remote), tag_of(caller.local));
+	open_with(&w.caller, "REFER", more, "");
+	m = expect(&w.callee, "REFER ");
+	snprintf(want, sizeof want,
+		 "\"C\" <sip:c@x?A=b&Replaces=%s%%3bto-tag%%3dbob%%3bfrom-tag%%3d%s&D=e>;f",
+		 callee.id, tag_of(callee.remote));
+	assert_string_equal(header(m, "Refer-To"), want);
+
+	/* one that is not ours, or that the receiver knows itself, stays as it is */
 	open_with(&w.caller, "INVITE", "Replaces: x;to-tag=1;from-tag=2\r\n", OFFER);
 	expect(&w.caller, "SIP/2.0 100");
-	assert_string_equal(header(expect(&w.callee, "INVITE "), "Replaces"),
-			    "x;to-tag=1;from-tag=2");
+	m = expect(&w.callee, "INVITE ");
+	assert_string_equal(header(m, "Replaces"), "x;to-tag=1;from-tag=2");
+	snprintf(more, sizeof more, "Replaces: %s;to-tag=bob;from-tag=%s\r\n", callee.id,
+		 tag_of(callee.remote));
+	open_with(&w.caller, "INVITE", more, OFFER);
+	expect(&w.caller, "SIP/2.0 100");
+	m = expect(&w.callee, "INVITE ");
+	snprintf(want, sizeof want, "%s;to-tag=bob;from-tag=%s", callee.id, tag_of(callee.remote));
+	assert_string_equal(header(m, "Replaces"), want);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)

@@ -227,11 +227,12 @@ static void cancel_while_it_rings(void **state)
 	invite = expect(&w.callee, "INVITE ");
 	reply(&w.callee, invite, "180 Ringing", "bob", contact_of(&w.callee), "");
 	expect(&w.caller, "SIP/2.0 180");
-	cancel(&w.caller, own);
+	cancel_with(&w.caller, own, "Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n");
 	expect(&w.caller, "SIP/2.0 200");
 	m = expect(&w.caller, "SIP/2.0 487");
 	ack_failure(&w.caller, own, m);
 	m = expect(&w.callee, "CANCEL ");
+	assert_string_equal(header(m, "Reason"), "SIP;cause=200;text=\"Call completed elsewhere\"");
 	assert_string_equal(header(m, "Via"), header(invite, "Via"));
 	assert_int_equal(w.records, 1);
 	assert_string_equal(w.record.ended_by, "caller");

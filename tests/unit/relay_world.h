@@ -376,7 +376,7 @@ static inline void arrives(const struct ua *from, const char *text)
 			s = sip_ta_cancelled(w.ta, &h);
 			sip_stack_reply(NULL, &hop, &h, s ? 200 : 481, NULL, NULL, false);
 			if (s)
-				sip_server_cancel(s);
+				sip_server_cancel(s, &h);
 		} else if (sip_ta_merged(w.ta, &h)) {
 			sip_stack_reply(NULL, &hop, &h, 482, NULL, NULL, false);
 		} else if (!w.hook(w.hook_arg, &hop, &h)) {
@@ -603,16 +603,21 @@ static inline void ack_failure(const struct ua *u, const char *invite, const cha
 }
 
 /* CANCEL of what was sent. */
-static inline void cancel(const struct ua *u, const char *invite)
+static inline void cancel_with(const struct ua *u, const char *invite, const char *more)
 {
 	char out[4096];
 
 	snprintf(out, sizeof out,
 		 "CANCEL sip:+4930999@192.0.2.1 SIP/2.0\r\nVia: %s\r\nFrom: %s\r\nTo: %s\r\n"
-		 "Call-ID: %s\r\nCSeq: %u CANCEL\r\nContent-Length: 0\r\n\r\n",
+		 "Call-ID: %s\r\nCSeq: %u CANCEL\r\n%sContent-Length: 0\r\n\r\n",
 		 header(invite, "Via"), header(invite, "From"), header(invite, "To"),
-		 header(invite, "Call-ID"), (unsigned)atoi(header(invite, "CSeq")));
+		 header(invite, "Call-ID"), (unsigned)atoi(header(invite, "CSeq")), more);
 	arrives(u, out);
+}
+
+static inline void cancel(const struct ua *u, const char *invite)
+{
+	cancel_with(u, invite, "");
 }
 
 static inline unsigned cseq_of(const char *msg)

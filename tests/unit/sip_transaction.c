@@ -405,7 +405,7 @@ static void cancel_waits_for_a_provisional(void **state)
 	BRANCH(c, b);
 
 	(void)state;
-	sip_client_cancel(c);
+	sip_client_cancel(c, (struct span){ NULL, 0 });
 	go_to(400);
 	SENT_AT(0);
 	assert_true(answer(b, 100, "INVITE"));
@@ -427,7 +427,7 @@ static void cancel_without_an_end_ends(void **state)
 	(void)state;
 	assert_true(answer(b, 180, "INVITE"));
 	go_to(60000);
-	sip_client_cancel(c);
+	sip_client_cancel(c, (struct span){ NULL, 0 });
 	go_to(200000);
 	told(1, SIP_TIMEOUT, 0, 92000);
 	assert_int_equal(sip_ta_clients(w.ta), 0);

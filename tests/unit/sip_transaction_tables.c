@@ -370,7 +370,7 @@ static void arrives(const char *what, sip_server_h *handler)
 	} else if (!strncmp(what, "CANCEL", 6)) {
 		cancelled = sip_ta_cancelled(w.ta, &h);
 		assert_non_null(cancelled);
-		sip_server_cancel(cancelled);
+		sip_server_cancel(cancelled, &h);
 	} else if (sip_ta_merged(w.ta, &h)) {
 		say("merged ");
 	} else {
@@ -416,7 +416,7 @@ static void do_one(const char *step)
 	else if (*step == '=')
 		reply(step + 1);
 	else if (!strcmp(step, "cancel"))
-		sip_client_cancel(w.c);
+		sip_client_cancel(w.c, (struct span){ NULL, 0 });
 	else if (!strcmp(step, "leave"))
 		sip_client_leave(w.c);
 	else if (!strcmp(step, "sleave"))
