@@ -13,6 +13,8 @@ static const struct rr zone[] = {
 	{ "itsp.test", NAPTR, 300, "10 20 S SIP+D2T _sip._tcp.itsp.test" },
 	{ "itsp.test", NAPTR, 300, "10 10 s SIP+D2U _sip._udp.itsp.test" },
 	{ "itsp.test", NAPTR, 300, "5 10 u E2U+sip x.test" },
+	{ "itsp.test", NAPTR, 300, "4 10 a SIP+D2U x.test" },
+	{ "itsp.test", NAPTR, 300, "3 10 s SIP+D2S _sip._sctp.itsp.test" },
 	{ "_sip._udp.itsp.test", SRV, 200, "10 0 5070 one.test" },
 	{ "_sip._udp.itsp.test", SRV, 200, "20 0 5071 two.test" },
 	{ "_sip._tcp.itsp.test", SRV, 200, "10 0 5080 one.test" },
