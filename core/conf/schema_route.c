@@ -34,7 +34,8 @@ static const struct schema_param rows[] = {
 	ROW_NAME(ROUTE, "DestSIPInterfaceName", route, r.interface_name, 255,
 		"SIP interface it leaves by, with DestType 1; without it the first."),
 	ROW_NAME(ROUTE, "DestAddress", route, r.address_name, 255,
-		"Address it goes to, with DestType 1; no name."),
+		"Address it goes to, with DestType 1; no name.  0.0.0.0: nowhere, it is refused with "
+		"404."),
 	ROW_INT(ROUTE, "DestPort", route, r.port, 0, 65535, "0", NULL, "Its port."),
 	ROW_INT(ROUTE, "DestTransportType", route, r.transport, -1, 3, "-1", "UDP=0,TCP=1,TLS=2,SCTP=3",
 		"Its transport; -1: SIPTransportType.  A row with SCTP never matches."),

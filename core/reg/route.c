@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
+
 enum { T1_MS = 500, T2_MS = 4000 }; /* RFC 3261 17.1.2.2 */
 
 struct reg_account *route_account(const struct reg_route *r)
@@ -99,10 +101,21 @@ void reg_route_end(struct reg_route *r)
 	g_free(r);
 }
 
+static const char *method_name(uint8_t method)
+{
+	return method == RG_M_INVITE	  ? "INVITE"
+	       : method == RG_M_SUBSCRIBE ? "SUBSCRIBE"
+	       : method == RG_M_OPTIONS	  ? "OPTIONS" : "request";
+}
+
 void route_refuse(struct reg_route *r, uint16_t code, const char *reason, uint32_t retry_after)
 {
 	struct reg_refusal x = { .code = code, .reason = reason, .retry_after = retry_after };
 
+	if (r->from && !(r->try && r->try->code))
+		rg_info("%s from %s for '%s' refused: %u%s%s%s%s", method_name(r->method),
+			r->from->name, r->uri_user, code, *r->rule ? ", " : "", r->rule,
+			*r->policy ? ", " : "", r->policy);
 	park_leave(r);
 	r->h->refuse(r->arg, r, &x);
 }

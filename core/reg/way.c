@@ -5,6 +5,9 @@
 #include "reg/routing.h"
 
 #include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
 
 static void rule(struct reg_route *r, const char *text)
 {
@@ -54,6 +57,14 @@ static struct reg_account *row_account(struct reg_route *r, const struct conf_ro
 	return a || r->inbound ? a : caller_account(r, r->to, r->to);
 }
 
+/* DestAddress = 0.0.0.0: nobody is to get it. */
+static bool barred(const struct conf_route *x)
+{
+	static const uint8_t none[sizeof x->address.ip];
+
+	return x->to == CONF_NONE && !memcmp(x->address.ip, none, sizeof none);
+}
+
 /* Who is to get it by this row.  false: that is nobody. */
 bool way_row(struct reg_route *r, uint32_t row)
 {
@@ -63,6 +74,8 @@ bool way_row(struct reg_route *r, uint32_t row)
 	leave(r);
 	r->row = row;
 	snprintf(r->rule, sizeof r->rule, "route %u", x->row.index);
+	if (barred(x))
+		return false;
 	if (x->to != CONF_NONE) {
 		r->to = group_named(r->e, r->gen->conf->ip_group[x->to].row.name);
 		if (r->to->row == CONF_NONE)
@@ -133,6 +146,8 @@ static bool find_called(struct reg_route *r, struct reg_account *named)
 		route_fail(r, 404, "Not Found", 0);
 		return false;
 	}
+	rg_debug("from %s for %s: account %s, by %s", r->from->name, r->uri_user, account_name(a),
+		 *by ? by : "name");
 	r->inbound = true;
 	route_set_account(r, a);
 	return admit(r, a, true, other);

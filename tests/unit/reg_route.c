@@ -637,6 +637,8 @@ static void rows(void **state)
 		ROW("SrcIPGroupName = TWO\nDestIPGroupName = ONE\nSrcHost = pbx.example")
 		ROW("DestUsernamePrefix = [40-49](7)\nDestType = 1\nDestAddress = 192.0.2.200\n"
 		    "DestPort = 5090\nDestTransportType = 1")
+		ROW("DestUsernamePrefix = 666\nDestType = 1\nDestAddress = 0.0.0.0")
+		ROW("AltRouteOptions = 2\nDestUsernamePrefix = 6667\nDestIPGroupName = TWO")
 		ROW("SrcIPGroupName = PBX\nRequestType = SUBSCRIBE\nDestIPGroupName = TWO")
 		ROW("SrcIPGroupName = PBX\nDestIPGroupName = ONE"));
 	struct reg_arrival a = from(10, "4711", "5");
@@ -662,7 +664,7 @@ static void rows(void **state)
 	end(t);
 	t = send(w, from(10, "4711", "1123"));
 	goes(t, 1, 1);
-	assert_string_equal(t->info.rule, "route 6");
+	assert_string_equal(t->info.rule, "route 8");
 	assert_string_equal(t->info.account, "a");
 	end(t);
 	t = send(w, from(10, "4711", "4507"));
@@ -674,6 +676,12 @@ static void rows(void **state)
 	assert_false(t->leg.to_serving);
 	answered(t, 404);
 	refused(t, 404);
+	end(t);
+	t = send(w, from(10, "4711", "6660"));
+	refused(t, 404);
+	end(t);
+	t = send(w, from(10, "4711", "6667"));
+	goes(t, 1, 4);
 	end(t);
 	a.method = RG_M_SUBSCRIBE;
 	t = send(w, a);
