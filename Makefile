@@ -17,7 +17,7 @@ DEPS     = pkg-config gcc libre-dev libinih-dev libglib2.0-dev libc-ares-dev lib
            libssl-dev libsystemd-dev libmnl-dev
 TESTDEPS = clang libcmocka-dev python3 kamailio kamailio-sqlite-modules kamailio-tls-modules sip-tester \
            dnsmasq-base iproute2 iptables lcov systemd-container dbus \
-           rtpengine-daemon
+           rtpengine-daemon baresip-core
 
 WARN     = -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Wstrict-prototypes -Wvla \
            $(if $(WERROR),-Werror)

@@ -149,10 +149,10 @@ static int receive_line(struct client *c, size_t *n)
 	}
 }
 
-static json_t *parse(struct client *c, size_t n)
+static json_t *parse(struct client *c, size_t n, size_t flags)
 {
 	json_error_t why;
-	json_t *answer = json_loadb(c->buf, n, JSON_ALLOW_NUL, &why);
+	json_t *answer = json_loadb(c->buf, n, flags, &why);
 
 	c->len -= n + 1;
 	memmove(c->buf, c->buf + n + 1, c->len);
@@ -175,7 +175,7 @@ json_t *client_next(struct client *c)
 		errno = err;
 		return NULL;
 	}
-	return parse(c, n);
+	return parse(c, n, JSON_ALLOW_NUL); /* of a message, perhaps */
 }
 
 json_t *client_ask(struct client *c, const char *cmd, json_t *args)
@@ -198,7 +198,7 @@ json_t *client_ask(struct client *c, const char *cmd, json_t *args)
 		errno = err;
 		return NULL;
 	}
-	answer = parse(c, n);
+	answer = parse(c, n, 0);
 	if (!answer || json_is_boolean(json_object_get(answer, "ok")))
 		return answer;
 	json_decref(answer);
