@@ -247,3 +247,10 @@ void leg_go_address(struct reg_route *r, const struct conf_route *row)
 		at++;
 	go(r, NULL, &row->address, at < c->n_sip_interface ? at : 0, "");
 }
+
+struct reg_dialogue *reg_route_dialogue(const struct reg_route *r)
+{
+	struct reg_account *a = route_account(r);
+
+	return a ? &a->dialogue : NULL;
+}

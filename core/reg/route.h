@@ -125,6 +125,10 @@ struct reg_route_info {
 };
 void reg_route_info(const struct reg_route *, struct reg_route_info *);
 
+/* What the network keeps of the account it is for, on whichever side: its nonces outlive the
+ * call.  NULL: there is none, or it is gone.  Valid during the turn. */
+struct reg_dialogue *reg_route_dialogue(const struct reg_route *);
+
 /* As reg_route_new(), for a script that says which account a call is of: from its served
  * group (out), or from its serving group.  NULL: there is no such account. */
 struct reg_route *reg_route_of(struct reg_engine *, const char *account, bool out,

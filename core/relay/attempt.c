@@ -220,8 +220,10 @@ static void begin_leg(struct call *c, const struct reg_leg *l, const struct sip_
 	leg->hop = *hop;
 	caller->username = l->caller_username;
 	caller->password = l->caller_password;
-	leg_set_contact(caller, l->caller_user, l->caller_address, l->dialogue);
+	leg_set_contact(caller, l->caller_user, l->caller_address,
+			reg_route_dialogue(c->route));
 	c->follow_redirect = l->follow_redirect;
+	c->keep_nonce = l->keep_nonce;
 	c->media = l->media;
 	c->attempt++;
 	for (struct pair *p = c->pair; p; p = p->next)

@@ -148,7 +148,7 @@ struct call {
 	uint8_t ended_by; /* enum ender */
 	bool over, reaping, follow_redirect, anchored;
 	bool invite, decided; /* decided: the caller has its final answer */
-	bool keep_authorization;
+	bool keep_authorization, keep_nonce;
 	uint16_t code;
 	int64_t began_at, answered_at, ended_at; /* Unix time, ms */
 	char session_id[32];
@@ -387,6 +387,11 @@ void session_bye(struct exchange *);
 
 /* Take the challenge of a 401 or 407; false: it cannot be met. */
 bool credentials_challenged(struct leg *, const struct sip_head *);
+/* Have it remembered for the account's next request to that server, too, where that is
+ * wanted (SIPChallengeCachingMode). */
+void credentials_leave(struct call *, const struct sip_head *);
+/* The next nonce of an answer (RFC 7616 3.5). */
+void credentials_info(struct leg *, const struct sip_head *);
 /* Authorization lines for a request; what does not fit is left out. */
 void credentials_write(struct leg *, struct out *, const char *method, const char *uri,
 		       struct span body);

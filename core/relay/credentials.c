@@ -3,6 +3,7 @@
 
 #include "relay/call.h"
 #include "sip/challenge.h"
+#include "sip/memo.h"
 
 enum { VALUES_MOST = 8 };
 
@@ -75,6 +76,33 @@ bool credentials_challenged(struct leg *l, const struct sip_head *h)
 	if (h->code == 401)
 		return take(l, h, H_WWW_AUTHENTICATE, false);
 	return h->code == 407 && take(l, h, H_PROXY_AUTHENTICATE, true);
+}
+
+void credentials_leave(struct call *c, const struct sip_head *h)
+{
+	struct reg_dialogue *d = c->route ? reg_route_dialogue(c->route) : NULL;
+	struct sip_memo *m = d ? d->memo : NULL;
+	const struct leg *l = &c->leg[CALLEE];
+	bool proxy = h->code == 407;
+	struct span v = sip_value(h, proxy ? H_PROXY_AUTHENTICATE : H_WWW_AUTHENTICATE);
+
+	if (!c->keep_nonce || !v.p || !m || !rg_addr_equal(&m->server, &l->hop.peer))
+		return;
+	(void)digest_challenge(proxy ? &m->proxy : &m->www, &v.p, &v.n, 1, proxy, l->username,
+			       l->password ? l->password : "");
+}
+
+void credentials_info(struct leg *l, const struct sip_head *h)
+{
+	struct span www = sip_value(h, H_AUTHENTICATION_INFO);
+	struct span proxy = sip_value(h, H_PROXY_AUTHENTICATION_INFO);
+
+	for (int i = 0; i < REALMS_MOST && l->digest[i]; i++) {
+		struct span v = digest_is_proxy(l->digest[i]) ? proxy : www;
+
+		if (v.p)
+			digest_info(l->digest[i], v.p, v.n);
+	}
 }
 
 void credentials_write(struct leg *l, struct out *o, const char *method, const char *uri,

@@ -441,10 +441,14 @@ bool exchange_challenged(struct exchange *x, struct sip_client *c, const struct 
 {
 	struct leg *l = &x->call->leg[OTHER_SIDE(x->side)];
 
+	if (h->code >= 200 && h->code < 300)
+		credentials_info(l, h);
 	if ((h->code != 401 && h->code != 407) || x->cancelled ||
 	    x->challenges >= CHALLENGES_MOST || !credentials_challenged(l, h))
 		return false;
 	x->challenges++;
+	if (x == x->call->initial)
+		credentials_leave(x->call, h);
 	exchange_again(x, c, (struct span){ NULL, 0 });
 	return true;
 }

@@ -225,7 +225,8 @@ static void repeat(void *arg)
 	}
 	sip_server_reply(x->server, 200, sip_buf_ref(x->answer));
 	x->interval = MIN(x->interval * 2, (uint32_t)SIP_T2_MS);
-	rg_timer_set(call_timers(x->call), &x->timer, MIN(now + x->interval, x->give_up), repeat, x);
+	rg_timer_set(call_timers(x->call), &x->timer, MIN(now + x->interval, x->give_up), repeat,
+		     x);
 }
 
 static void wait_for_ack(struct exchange *x)
@@ -349,6 +350,7 @@ static void accepted(struct exchange *x, struct pair *p, const struct sip_event 
 	struct call *c = x->call;
 
 	x->accepted = true;
+	credentials_info(&c->leg[OTHER_SIDE(x->side)], e->answer);
 	rg_timer_stop(call_timers(c), &x->timer);
 	if (x == c->initial) {
 		x->pair = p;

@@ -189,7 +189,8 @@ size_t relay_bytes(const struct relay *r)
 
 		if (!c)
 			continue;
-		n += sizeof *c + strlen(c->who) + strlen(c->target) + 64; /* two entries by Call-ID */
+		n += sizeof *c + strlen(c->who) + strlen(c->target);
+		n += 64; /* two entries by Call-ID */
 		for (int s = 0; s < 2; s++)
 			n += (size_t)c->leg[s].id_len + c->leg[s].self_len +
 			     c->leg[s].contact_len;

@@ -520,6 +520,42 @@ static void two_realms(void **state)
 	all_gone();
 }
 
+/* The nonce of a registration is used at once, and a new one left for the next call. */
+static void nonces_are_kept(void **state)
+{
+	static const char *const first = "Digest realm=\"i\",nonce=\"n1\"";
+	struct sip_memo *m = sip_memo_for(&w.dialogue, &w.callee.addr);
+	size_t len = strlen(first);
+	const char *invite;
+
+	(void)state;
+	w.username = "line1";
+	w.keep_nonce = true;
+	assert_int_equal(digest_challenge(&m->www, &first, &len, 1, false, "line1", "secret"),
+			 DIGEST_OK);
+	for (int i = 0; i < 2; i++) {
+		open_with(&w.caller, "INVITE", "", OFFER);
+		expect(&w.caller, "SIP/2.0 100");
+		invite = expect(&w.callee, "INVITE ");
+		assert_non_null(strstr(header(invite, "Authorization"),
+				       i ? "nonce=\"n2\"" : "nonce=\"n1\""));
+		if (!i) {
+			reply(&w.callee, invite, "401 Unauthorized", "x",
+			      "WWW-Authenticate: Digest realm=\"i\",nonce=\"n2\",stale=true\r\n", "");
+			expect(&w.callee, "ACK ");
+			invite = expect(&w.callee, "INVITE ");
+		}
+		learn_request(&w.callee, invite, "bob");
+		reply(&w.callee, invite, "200 OK", "bob", contact_of(&w.callee), ANSWER);
+		learn_answer(&w.caller, expect(&w.caller, "SIP/2.0 200"));
+		ack(&w.caller);
+		assert_string_equal(header(expect(&w.callee, "ACK "), "Authorization"),
+				    header(invite, "Authorization"));
+		hang_up(&w.caller, &w.callee);
+	}
+	all_gone();
+}
+
 /* ---- redirections ---------------------------------------------------------------------- */
 
 static void a_redirection_is_passed_on(void **state)
@@ -612,7 +648,8 @@ int main(void)
 		T(the_2xx_is_repeated_until_its_ack), T(an_ack_that_never_comes),
 		T(an_offerless_invite), T(challenges_are_met), T(credentials_that_are_wrong),
 		T(without_credentials_the_caller_is_asked), T(the_callers_side_challenges),
-		T(two_realms), T(a_redirection_is_passed_on), T(a_redirection_is_followed),
+		T(two_realms), T(nonces_are_kept),
+		T(a_redirection_is_passed_on), T(a_redirection_is_followed),
 		T(a_long_invite_goes_by_tcp),
 	};
 

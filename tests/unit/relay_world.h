@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "relay/relay.h"
+#include "sip/memo.h"
 #include "sip/message.h"
 #include "sip/transaction.h"
 
@@ -63,7 +64,8 @@ static struct {
 	struct rg_addr server[SERVERS];
 	unsigned servers, asked, routes_alive, answers;
 	uint16_t answer[16];
-	bool unknown, park, follow;
+	bool unknown, park, follow, keep_nonce;
+	struct reg_dialogue dialogue;
 	const char *served_password, *username, *caller_username;
 	const struct reg_route_h *h;
 	void *h_arg;
@@ -232,6 +234,7 @@ static void route_go(struct reg_route *r)
 		.password = "secret", .budget_ms = 4000, .retransmissions = SIP_RETRANSMIT_RFC,
 		.follow_redirect = w.follow, .media = w.media,
 		.caller_username = w.caller_username, .caller_password = "secret",
+		.keep_nonce = w.keep_nonce, .dialogue = w.keep_nonce ? &w.dialogue : NULL,
 	};
 
 	w.h->go(w.h_arg, r, &l);
@@ -267,6 +270,12 @@ void reg_route_end(struct reg_route *r)
 	assert_ptr_equal(r, &route_object);
 	assert_true(w.routes_alive > 0);
 	w.routes_alive--;
+}
+
+struct reg_dialogue *reg_route_dialogue(const struct reg_route *r)
+{
+	(void)r;
+	return w.keep_nonce ? &w.dialogue : NULL;
 }
 
 void reg_route_info(const struct reg_route *r, struct reg_route_info *i)
@@ -330,6 +339,7 @@ static inline int end(void **state)
 {
 	(void)state;
 	relay_free(w.relay);
+	sip_memo_drop(&w.dialogue);
 	sip_ta_free(w.ta);
 	assert_int_equal(w.routes_alive, 0);
 	assert_int_equal(rg_timers_count(w.timers), 0);
