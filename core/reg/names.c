@@ -39,14 +39,14 @@ static uint8_t families_of(const struct conf *c, const struct conf_proxy_set *s)
 
 static uint8_t ports_of(const struct conf_sip_interface *i)
 {
-	return (uint8_t)((i->udp != 0) << RG_UDP | (i->tcp != 0) << RG_TCP |
-			 (i->tls != 0) << RG_TLS);
+	return (uint8_t)((i->udp != 0) << RG_UDP | (i->tcp != 0) << RG_TCP);
 }
 
-/* Those for which there is a port. */
+/* Those for which there is a port; TLS connections go out without one. */
 static uint8_t transports_of(const struct conf *c, const struct conf_proxy_set *s)
 {
-	return ports_of(interface_at(c, s->interface)) | ports_of(interface_at(c, s->interface6));
+	return (uint8_t)(ports_of(interface_at(c, s->interface)) |
+			 ports_of(interface_at(c, s->interface6)) | 1 << RG_TLS);
 }
 
 /* Said once, and once more when it is over. */

@@ -113,7 +113,7 @@ static void what_is_asked_for(void **state)
 	assert_false(asked.transport_set);
 	assert_int_equal(asked.families, REG_IPV4 | REG_IPV6);
 	assert_true(asked.six_first);
-	assert_int_equal(asked.transports, 1 << RG_UDP | 1 << RG_TCP);
+	assert_int_equal(asked.transports, 1 << RG_UDP | 1 << RG_TCP | 1 << RG_TLS);
 	use(w, "ProxyDNSQueryType = NAPTR", "DNSResolveMethod = SRV\nPreferIPv6 = 0\n"
 					    "[SIPInterface]\nNetworkInterface = 127.0.0.1\n");
 	after(w, 1000);
