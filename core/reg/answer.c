@@ -229,3 +229,21 @@ void reg_disconnected(struct reg_engine *e, const struct rg_addr *addr, uint32_t
 		}
 	}
 }
+
+void reg_seen_elsewhere(struct reg_engine *e, const struct rg_addr *addr, uint32_t interface)
+{
+	char text[RG_ADDR_TEXT];
+
+	rg_info("server %s sees us at another address", rg_addr_text(addr, text));
+	for (guint i = 1; i < e->server->len; i++) {
+		struct reg_server *s = g_ptr_array_index(e->server, i);
+
+		if (!s || !rg_addr_equal(&s->addr, addr) || server_interface(e, s) != interface)
+			continue;
+		for (guint k = 0; k < s->sets->len; k++) {
+			struct reg_set *set = g_ptr_array_index(s->sets, k);
+
+			walk_received(e, &set->members, s->id);
+		}
+	}
+}

@@ -284,7 +284,7 @@ static void walk_one(struct reg_engine *e, struct reg_walk *w, uint32_t id)
 {
 	struct reg_account *a = account_at(e, id);
 
-	if (!a || a->dying)
+	if (!a || a->dying || (w->received && strcmp(a->conf->contact_address, "received")))
 		return;
 	if (w->bound_at) {
 		if (w->bound_at == WALK_UNBOUND ? !a->registrar && a->state == RG_BACKOFF
@@ -360,6 +360,18 @@ void walk_bound(struct reg_engine *e, struct reg_members *m, uint32_t server, en
 	w = walk_of(e, m);
 	w->bound_at = server;
 	w->verb = (uint8_t)verb;
+}
+
+void walk_received(struct reg_engine *e, struct reg_members *m, uint32_t server)
+{
+	struct reg_walk *w;
+
+	if (m->id->len == m->holes)
+		return;
+	w = walk_of(e, m);
+	w->bound_at = server;
+	w->verb = RG_DO_REFRESH;
+	w->received = true;
 }
 
 /* Members are told once, however often it is asked for before they are; those who had

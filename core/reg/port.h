@@ -154,5 +154,8 @@ void reg_notified(struct reg_engine *, const struct reg_dialogue *, const struct
 void reg_resolved(struct reg_engine *, uint64_t token, const struct reg_resolved *, size_t n);
 /* A connection broke that nobody had asked to close. */
 void reg_disconnected(struct reg_engine *, const struct rg_addr *server, uint32_t interface);
+/* The server sees our requests come from another address than before: what is bound with
+ * the address it saw (ContactAddress = received) is not there any more. */
+void reg_seen_elsewhere(struct reg_engine *, const struct rg_addr *server, uint32_t interface);
 
 #endif

@@ -277,6 +277,7 @@ struct reg_walk { /* an event on its way to many accounts, in slices */
 	struct rg_event ev;
 	uint32_t bound_at; /* not an event but an action, for those bound at this server */
 	uint8_t verb;	   /* enum rg_verb */
+	bool received;	   /* only those whose Contact has the address the server saw */
 };
 
 struct reg_engine {
@@ -496,6 +497,8 @@ void share_moved(struct reg_engine *, struct reg_account *);
 void walk_members(struct reg_engine *, struct reg_members *, const struct rg_event *);
 enum { WALK_UNBOUND = INT32_MAX }; /* as the server: those in back-off */
 void walk_bound(struct reg_engine *, struct reg_members *, uint32_t server, enum rg_verb);
+/* A refresh of those bound there whose ContactAddress is "received". */
+void walk_received(struct reg_engine *, struct reg_members *, uint32_t server);
 void walk_share(struct reg_engine *, struct reg_share *);
 
 /* ---- trunk.c ---- */

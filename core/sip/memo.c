@@ -87,32 +87,34 @@ void sip_memo_take(struct sip_memo *m, const struct sip_head *h)
 	info(m->proxy, sip_value(h, H_PROXY_AUTHENTICATION_INFO));
 }
 
-bool sip_memo_saw(struct sip_memo *m, const struct sip_head *h)
+bool sip_seen(const struct sip_head *h, struct rg_addr *seen)
 {
 	struct sip_via_part via;
 	struct span received, rport;
 	char text[RG_ADDR_TEXT];
-	struct rg_addr seen = { 0 };
 	uint32_t port;
 
 	if (!sip_via_part(sip_value(h, H_VIA), &via))
 		return false;
 	received = span_param(via.params, "received");
 	if (!received.n)
-		received = via.host; /* the server saw what we wrote */
+		received = via.host;
 	if (received.n >= sizeof text)
 		return false;
 	memcpy(text, received.p, received.n);
 	text[received.n] = '\0';
-	if (!rg_addr_parse_ip(&seen, text))
+	if (!rg_addr_parse_ip(seen, text))
 		return false;
 	rport = span_param(via.params, "rport");
-	if (rport.n && span_number(rport, 65535, &port))
-		seen.port = (uint16_t)port;
-	else
-		seen.port = via.port;
-	seen.transport = m->server.transport;
-	if (rg_addr_equal(&seen, &m->seen))
+	seen->port = rport.n && span_number(rport, 65535, &port) ? (uint16_t)port : via.port;
+	return true;
+}
+
+bool sip_memo_saw(struct sip_memo *m, const struct sip_head *h)
+{
+	struct rg_addr seen = { .transport = m->server.transport };
+
+	if (!sip_seen(h, &seen) || rg_addr_equal(&seen, &m->seen))
 		return false;
 	m->seen = seen;
 	return true;

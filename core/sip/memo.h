@@ -22,7 +22,10 @@ void sip_memo_drop(struct reg_dialogue *);
 void sip_memo_forget_nonces(struct sip_memo *);
 /* Replace the lists by those of a 2xx to REGISTER; the challenge's nextnonce, too. */
 void sip_memo_take(struct sip_memo *, const struct sip_head *);
-/* received and rport of the topmost Via; true: our address is news. */
+/* received and rport of the topmost Via, else what we wrote there: where the peer saw a
+ * request of ours come from (RFC 3581 4).  The transport is left as it was. */
+bool sip_seen(const struct sip_head *, struct rg_addr *);
+/* true: it is news. */
 bool sip_memo_saw(struct sip_memo *, const struct sip_head *);
 
 #endif

@@ -104,6 +104,8 @@ static void probe_event(struct sip_client *c, const struct sip_event *e, void *a
 
 	if (e->outcome == SIP_PROVISIONAL)
 		return;
+	if (e->outcome == SIP_FINAL)
+		sip_register_seen(a->owner, sip_client_hop(c), e->answer);
 	sip_client_stop(c);
 	sip_attempt_free(a);
 	env->probed(env->arg, token, e->outcome == SIP_FINAL ? e->answer->code : 0);

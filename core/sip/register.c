@@ -9,6 +9,7 @@
 #include "sip/memo.h"
 #include "sip/message.h"
 #include "sip/probe.h"
+#include "sip/seen.h"
 #include "sip/tls.h"
 
 enum { SPARES = 4096, REASON = 96, VALUES_MOST = 8 };
@@ -16,6 +17,7 @@ enum { SPARES = 4096, REASON = 96, VALUES_MOST = 8 };
 struct sip_register {
 	struct sip_register_env env;
 	GHashTable *attempt; /* by token */
+	struct sip_seen *seen;
 	struct sip_attempt *spare;
 	unsigned spares;
 	uint32_t lives;
@@ -27,6 +29,7 @@ struct sip_register *sip_register_new(const struct sip_register_env *env)
 
 	r->env = *env;
 	r->attempt = g_hash_table_new(NULL, NULL);
+	r->seen = sip_seen_new();
 	return r;
 }
 
@@ -56,6 +59,7 @@ void sip_attempt_free(struct sip_attempt *a)
 
 	if (a->ended)
 		a->ended(a);
+	g_free(a->left);
 	if (a->before) {
 		*a->before = a->next;
 		if (a->next)
@@ -82,6 +86,7 @@ void sip_register_free(struct sip_register *r)
 	g_hash_table_iter_init(&it, r->attempt);
 	while (g_hash_table_iter_next(&it, NULL, &p)) {
 		sip_client_stop(((struct sip_attempt *)p)->client);
+		g_free(((struct sip_attempt *)p)->left);
 		g_free(p);
 	}
 	while (r->spare) {
@@ -91,6 +96,7 @@ void sip_register_free(struct sip_register *r)
 		g_free(a);
 	}
 	g_hash_table_destroy(r->attempt);
+	sip_seen_free(r->seen);
 	g_free(r);
 }
 
@@ -275,13 +281,24 @@ static void close_attempt(struct sip_register *r, uint64_t token, uint32_t life)
 		sip_attempt_free(a);
 }
 
+/* true: it is on its way with another end. */
+static bool again(struct sip_attempt *a)
+{
+	int err = sip_attempt_retry(a);
+
+	if (!err)
+		return true;
+	sip_client_stop(a->client);
+	report_none(a, sip_error(err), true);
+	return false;
+}
+
 /* true: it goes on with credentials. */
 static bool met(struct sip_attempt *a, const struct sip_event *e)
 {
 	enum sip_met m = e->outcome == SIP_FINAL ? sip_attempt_challenged(a, e->answer) :
 						   SIP_WORN_OUT;
 	struct sip_memo *memo = sip_attempt_memo(a);
-	int err;
 
 	if (m != SIP_MET) {
 		if (memo && e->outcome == SIP_FINAL)
@@ -289,12 +306,18 @@ static bool met(struct sip_attempt *a, const struct sip_event *e)
 		report(a, e, m == SIP_REFUSED);
 		return false;
 	}
-	err = sip_attempt_retry(a);
-	if (!err)
-		return true;
-	sip_client_stop(a->client);
-	report_none(a, sip_error(err), true);
-	return false;
+	return again(a);
+}
+
+/* It is bound with an address at which it cannot be reached: once more with the one that
+ * the server saw. */
+static bool must_move(struct sip_attempt *a, const struct sip_event *e)
+{
+	if (!a->received || a->moved || !a->asked || e->outcome != SIP_FINAL ||
+	    e->answer->code >= 300 || !sip_request_moved(a))
+		return false;
+	a->moved = true;
+	return true;
 }
 
 static void final(struct sip_attempt *a, const struct sip_event *e)
@@ -307,10 +330,14 @@ static void final(struct sip_attempt *a, const struct sip_event *e)
 
 	if (a->received && m)
 		sip_memo_saw(m, e->answer);
-	if (code != 401 && code != 407)
+	if (must_move(a, e)) {
+		if (again(a))
+			return;
+	} else if (code != 401 && code != 407) {
 		report(a, e, false);
-	else if (met(a, e))
+	} else if (met(a, e)) {
 		return;
+	}
 	close_attempt(r, token, life);
 }
 
@@ -426,4 +453,16 @@ int sip_register_send(struct sip_register *r, const struct reg_message *q)
 const struct sip_register_env *sip_register_env(const struct sip_register *r)
 {
 	return &r->env;
+}
+
+/* What the answer to a probe tells of our own address. */
+void sip_register_seen(struct sip_register *r, const struct sip_hop *hop, const struct sip_head *h)
+{
+	struct rg_addr server = hop->peer;
+	uint32_t interface;
+	uint16_t own;
+
+	if (sip_seen_changed(r->seen, hop, h) &&
+	    sip_transport_interface(r->env.transport, hop, &interface, &own))
+		r->env.seen_elsewhere(r->env.arg, interface, &server);
 }

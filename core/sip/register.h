@@ -17,6 +17,8 @@ struct sip_register_env {
 	struct rg_timers *timers;
 	void (*answered)(void *arg, uint64_t token, const struct reg_answer *);
 	void (*probed)(void *arg, uint64_t token, uint16_t code);
+	/* The server sees us at another address than when it was probed before. */
+	void (*seen_elsewhere)(void *arg, uint32_t interface, const struct rg_addr *server);
 	void *arg;
 };
 
@@ -55,11 +57,13 @@ struct sip_attempt {
 	uint8_t retransmissions, challenges;
 	bool stale; /* some challenge said so: the credentials are right */
 	bool answered, received, all_contacts, empty_authorization;
+	bool moved; /* it was sent once more, with the address that the server saw */
 	char contact_token[16];
 	/* where things are in what was sent */
 	uint16_t branch_at, uri_at, uri_len; /* uri: of our Contact; len 0: none */
 	uint16_t host_at, host_len;	     /* in it */
 	uint16_t tail_at;		     /* CSeq and what follows */
+	char *left;  /* URI of a Contact that is taken back; NULL: none */
 };
 
 /* Take in the challenge of a 401 or 407.  SIP_REFUSED: the credentials are bad, or we have
@@ -87,6 +91,9 @@ int sip_request_build(struct sip_attempt *, const struct reg_message *,
 		      struct sip_buf **);
 /* Write CSeq, credentials and the end anew; *bp may be replaced by a larger one. */
 int sip_request_tail(struct sip_attempt *, struct sip_buf **bp);
+/* Is the Contact that was sent not at the address the server saw?  Then it will be taken
+ * back by what is sent next. */
+bool sip_request_moved(struct sip_attempt *);
 /* Make what was sent the message of a new transaction, after a challenge. */
 int sip_request_again(struct sip_attempt *, struct sip_buf **bp);
 

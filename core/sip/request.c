@@ -1,5 +1,6 @@
 /* Builds REGISTER and SUBSCRIBE, and rewrites their end for a second try. */
 #include <errno.h>
+#include <glib.h>
 #include <string.h>
 
 #include "regway/plugin.h"
@@ -268,6 +269,11 @@ static bool write_tail(struct sip_attempt *a, struct sip_buf *b)
 		out_number(&o, a->asked);
 		out_lit(&o, "\r\n");
 	}
+	if (a->left) {
+		out_lit(&o, "Contact: <");
+		out_str(&o, a->left);
+		out_lit(&o, ">;expires=0\r\n");
+	}
 	out_credentials(&o, a, b);
 	out_lit(&o, "Content-Length: 0\r\n\r\n");
 	b->len = (uint32_t)(o.p - b->data);
@@ -343,6 +349,25 @@ int sip_request_build(struct sip_attempt *a, const struct reg_message *r, struct
 	}
 	*bp = b;
 	return 0;
+}
+
+/* Is the Contact that was sent not at the address the server saw?  Then it will be taken
+ * back by what is sent next. */
+bool sip_request_moved(struct sip_attempt *a)
+{
+	const struct sip_memo *m = a->dialogue->memo;
+	const struct sip_buf *b = sip_client_sent(a->client);
+	char host[RG_ADDR_TEXT];
+	struct out o = { host, host + sizeof host, false };
+
+	if (!b || !a->uri_len || !m || !m->seen.family)
+		return false;
+	out_address(&o, &m->seen);
+	if (a->host_len == o.p - host && !memcmp(b->data + a->host_at, host, a->host_len))
+		return false;
+	g_free(a->left);
+	a->left = g_strndup(b->data + a->uri_at, a->uri_len);
+	return true;
 }
 
 /* The server told another address than we had written: put that into the Contact. */

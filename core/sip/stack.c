@@ -151,6 +151,14 @@ static void probed(void *arg, uint64_t token, uint16_t code)
 		reg_probed(s->engine, token, code);
 }
 
+static void seen_elsewhere(void *arg, uint32_t interface, const struct rg_addr *server)
+{
+	struct sip_stack *s = arg;
+
+	if (s->engine)
+		reg_seen_elsewhere(s->engine, server, interface);
+}
+
 static void subscribed(void *arg, uint64_t token, uint16_t code, uint32_t expires,
 		       uint32_t retry_after)
 {
@@ -295,6 +303,7 @@ static void make_register(struct sip_stack *s)
 		.timers = s->timers,
 		.answered = answered,
 		.probed = probed,
+		.seen_elsewhere = seen_elsewhere,
 		.arg = s,
 	};
 	struct sip_subscriber_env senv = { subscribed, notified, s };

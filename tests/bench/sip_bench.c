@@ -123,6 +123,11 @@ void reg_disconnected(struct reg_engine *e, const struct rg_addr *a, uint32_t in
 	(void)e, (void)a, (void)interface;
 }
 
+void reg_seen_elsewhere(struct reg_engine *e, const struct rg_addr *a, uint32_t interface)
+{
+	(void)e, (void)a, (void)interface;
+}
+
 static void first(void *arg)
 {
 	(void)arg;

@@ -52,7 +52,7 @@ static struct {
 	struct { uint64_t token; uint16_t code; uint32_t expires, retry_after; } subscription;
 	struct reg_notice notice[MOST_SEEN];
 
-	unsigned answers, probes, disconnects, registered, refused, pings;
+	unsigned answers, probes, disconnects, moves, registered, refused, pings;
 	struct answer_seen answer[MOST_SEEN];
 	uint16_t probe_code;
 	bool (*done)(void);
@@ -109,6 +109,12 @@ void reg_disconnected(struct reg_engine *e, const struct rg_addr *server, uint32
 	(void)e, (void)interface;
 	assert_true(rg_addr_same_ip(server, &t.addr));
 	t.disconnects++;
+}
+
+void reg_seen_elsewhere(struct reg_engine *e, const struct rg_addr *server, uint32_t interface)
+{
+	(void)e, (void)server, (void)interface;
+	t.moves++;
 }
 
 /* ---- the loop ----------------------------------------------------------------------- */
