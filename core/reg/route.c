@@ -303,7 +303,7 @@ void reg_route_answered(struct reg_route *r, uint16_t code, const char *reason,
 	struct reg_try *t = r->try;
 	enum rg_verdict verdict;
 
-	if (!t || resends(r, code))
+	if (!t || (r->to && t->at >= t->list.n) || resends(r, code))
 		return;
 	verdict = r->to ? judge(r, code) : RG_STOP;
 	if (code >= 200 && code < 300) {

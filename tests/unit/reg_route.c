@@ -107,11 +107,23 @@ static const char base[] =
 	"[ProxyIp]\nProxySetId = two\nIpAddress = 192.0.2.5\n"
 	"[IPGroup]\nName = TWO\nProxySetName = two\nSIPGroupName = two.example\n";
 
+static GHashTable *dialogues; /* of those that have registered: their ids */
+
+static void remember(struct world *w, const struct reg_message *m)
+{
+	(void)w;
+	if (!dialogues)
+		dialogues = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	g_hash_table_insert(dialogues, g_strdup(m->account),
+			    g_memdup2(m->dialogue->id, sizeof m->dialogue->id));
+}
+
 static struct world *made_with(const char *more, bool plugins)
 {
 	struct world *w = world_new(false, plugins);
 	char *ini = g_strconcat(base, more, NULL);
 
+	w->sees = remember;
 	world_conf(w, ini);
 	world_until(w, 20000);
 	g_free(ini);
@@ -128,41 +140,15 @@ static struct world *made(const char *more)
 	"\nContactUser = " user "\nUsername = login-" name "\nPassword = secret\n" more
 #define BOUND "Register = 1\n"
 
-static void token_of(struct world *w, const char *name, char out[17]);
-
 /* ---- tokens: what a REGISTER carried -------------------------------------------------- */
 
-static GHashTable *dialogues;
-
-static void remember(struct world *w, const struct reg_message *m)
-{
-	(void)w;
-	if (!dialogues)
-		dialogues = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-	g_hash_table_insert(dialogues, g_strdup(m->account),
-			    g_memdup2(m->dialogue->id, sizeof m->dialogue->id));
-}
-
-static void token_of(struct world *w, const char *name, char out[17])
+static void token_of(const char *name, char out[17])
 {
 	const uint8_t *id = g_hash_table_lookup(dialogues, name);
 
-	(void)w;
 	assert_non_null(id);
 	for (int i = 0; i < 8; i++)
 		snprintf(out + 2 * i, 3, "%02X", id[i]);
-}
-
-static struct world *made_told(const char *more)
-{
-	struct world *w = world_new(false, true);
-	char *ini = g_strconcat(base, more, NULL);
-
-	w->sees = remember;
-	world_conf(w, ini);
-	world_until(w, 20000);
-	g_free(ini);
-	return w;
 }
 
 /* ---- who sent it ------------------------------------------------------------------------ */
@@ -177,7 +163,7 @@ static const char *source(struct world *w, struct reg_arrival a, struct reg_sour
 
 static void sources(void **state)
 {
-	struct world *w = made_told(ACCOUNT("a", "ONE", "100", BOUND));
+	struct world *w = made(ACCOUNT("a", "ONE", "100", BOUND));
 	struct reg_arrival a = from(10, "1", "2");
 	struct reg_source s;
 	struct trial *t;
@@ -200,7 +186,7 @@ static void sources(void **state)
 	a = from(99, "", "");
 	a.own_port = 6000; /* a port proves nothing */
 	assert_null(source(w, a, NULL));
-	token_of(w, "a", token);
+	token_of("a", token);
 	a = from(99, "1", "2");
 	a.token = token; /* only the registrar knows it */
 	assert_string_equal(source(w, a, NULL), "ONE");
@@ -484,7 +470,7 @@ static void sticky(void **state)
 
 static void inbound(void **state)
 {
-	struct world *w = made_told(ACCOUNT("a", "ONE", "100", BOUND)
+	struct world *w = made(ACCOUNT("a", "ONE", "100", BOUND)
 				    ACCOUNT("b", "ONE", "+49200", BOUND));
 	struct reg_arrival a;
 	struct trial *t;
@@ -515,7 +501,7 @@ static void inbound(void **state)
 	assert_string_equal(t->info.account, "a");
 	assert_string_equal(t->info.rule, "To user");
 	end(t);
-	token_of(w, "b", token);
+	token_of("b", token);
 	a = from(77, "4711", "100");
 	a.token = token;
 	t = send(w, a);
@@ -571,7 +557,7 @@ static void own_ports(void **state)
 		ACCOUNT("a", "ONE", "100", BOUND "UDPPortAssignment = 1\n")
 		ACCOUNT("b", "ONE", "200", BOUND "UDPPortAssignment = 1\n")
 		ACCOUNT("c", "ONE", "300", BOUND);
-	struct world *w = made_told(ports);
+	struct world *w = made(ports);
 	struct reg_arrival a = from(1, "4711", "4712");
 	struct trial *t;
 	char token[17];
@@ -597,7 +583,7 @@ static void own_ports(void **state)
 	refused(t, 404);
 	end(t);
 	a.own_port = 6001;
-	token_of(w, "a", token);
+	token_of("a", token);
 	a.token = token;
 	t = send(w, a);
 	refused(t, 404);
