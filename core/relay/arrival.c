@@ -22,10 +22,10 @@ struct source_log *source_log_new(void)
 }
 
 /* Sources that share a place share its line: memory is bounded. */
-static void say(struct relay *r, const struct sip_hop *hop, const struct sip_head *h,
-		const char *why)
+static void say_of(struct relay *r, const struct rg_addr *peer, struct span method,
+		   const char *why)
 {
-	struct rg_addr ip = hop->peer;
+	struct rg_addr ip = *peer;
 	rg_ms now = rg_now(r->parts->timers);
 	char text[RG_ADDR_TEXT];
 	unsigned i;
@@ -37,11 +37,32 @@ static void say(struct relay *r, const struct sip_hop *hop, const struct sip_hea
 		return;
 	}
 	rg_notice("%s: %.*s refused: %s (%u more since the last such line)",
-		  rg_addr_text(&hop->peer, text), (int)MIN(h->method.n, 32), h->method.p, why,
+		  rg_addr_text(peer, text), (int)MIN(method.n, 32), method.p, why,
 		  r->sources->at[i].silent);
 	r->sources->at[i].addr = ip;
 	r->sources->at[i].next = now + LOG_MS;
 	r->sources->at[i].silent = 0;
+}
+
+static void say(struct relay *r, const struct sip_hop *hop, const struct sip_head *h,
+		const char *why)
+{
+	say_of(r, &hop->peer, h->method, why);
+}
+
+void arrival_refused(struct call *c, uint16_t code, const char *reason)
+{
+	struct span method = { c->method, strlen(c->method) };
+	char why[SIP_SHORT_MOST];
+	struct out o = { why, why + sizeof why - 1, false };
+
+	out_number(&o, code);
+	out_lit(&o, " ");
+	out_str(&o, reason);
+	out_lit(&o, ", for ");
+	out_str(&o, c->target);
+	*o.p = '\0';
+	say_of(c->relay, &c->leg[CALLER].hop.peer, method, why);
 }
 
 /* ---- loops ------------------------------------------------------------------------------ */

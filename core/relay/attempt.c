@@ -356,6 +356,8 @@ static void refuse(void *arg, struct reg_route *r, const struct reg_refusal *f)
 		call_check(c);
 		return;
 	}
+	if (!c->attempt)
+		arrival_refused(c, f->code, f->reason ? f->reason : sip_reason(f->code));
 	if (f->retry_after) {
 		out_lit(&o, "Retry-After: ");
 		out_number(&o, f->retry_after);

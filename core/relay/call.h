@@ -174,6 +174,7 @@ struct relay {
 	struct rg_timer reaper;
 	struct source_log *sources;
 	rg_ms media_warned;
+	rg_ms no_tcp[64];	/* until then; see send.c */
 	uint64_t last_id;
 	uint32_t calls;		/* of INVITE, not over */
 	size_t bytes;
@@ -211,6 +212,8 @@ enum method relay_method(struct span);
 /* A request without a To tag.  false: none of the relay's. */
 bool arrival(struct relay *, const struct sip_hop *, const struct sip_head *);
 struct source_log *source_log_new(void);
+/* The engine refuses it before any server was asked: say so, once a second and source. */
+void arrival_refused(struct call *, uint16_t code, const char *reason);
 
 /* ---- call.c ---- */
 

@@ -4,6 +4,18 @@
 
 #include "relay/call.h"
 
+enum {
+	TCP_MS = 5000, /* longer than a connection may take, so that there is time for UDP */
+	NO_TCP_MS = 600 * 1000,
+};
+
+/* Peers that had no TCP are not asked for it again at each long request; those that share
+ * a place share its time. */
+static rg_ms *no_tcp(struct relay *r, const struct rg_addr *peer)
+{
+	return &r->no_tcp[rg_addr_hash(peer) % G_N_ELEMENTS(r->no_tcp)];
+}
+
 /* RFC 3261 18.1.1: too long for a datagram.  What cannot be, stays as it is. */
 static void move_to_tcp(struct exchange *x)
 {
@@ -15,6 +27,8 @@ static void move_to_tcp(struct exchange *x)
 	struct sip_hop hop;
 	char branch[SIP_BRANCH];
 
+	if (call_now(x->call) < *no_tcp(x->call->relay, &x->to.peer))
+		return;
 	peer.transport = RG_TCP;
 	if (sip_transport_way(parts->transport, &x->to.local, &peer, "", &hop))
 		return;
@@ -103,7 +117,8 @@ int exchange_put(struct exchange *x, struct span body)
 	c = x->client;
 	b = x->built;
 	x->built = NULL;
-	err = sip_client_send(c, b, x->budget_ms, x->most);
+	err = sip_client_send(c, b, x->moved ? MAX(x->budget_ms, (uint32_t)TCP_MS) : x->budget_ms,
+			      x->most);
 	if (err) {
 		sip_client_stop(c);
 		x->client = NULL;
@@ -156,6 +171,7 @@ bool exchange_other_way(struct exchange *x, const struct sip_buf *sent)
 		return false;
 	if (x->moved) {
 		x->moved = false;
+		*no_tcp(x->call->relay, &x->to.peer) = call_now(x->call) + NO_TCP_MS;
 		return resend(x, sent, &x->to);
 	}
 	if (x->fallen || !x->pair || !(l->hop.socket & SIP_SOCKET_TCP) ||

@@ -138,10 +138,14 @@ static void the_route_refuses(void **state)
 
 	(void)state;
 	w.force_refuse = 503;
+	lines = 0;
+	rg_log_to(count_line);
 	open_with(&w.caller, "INVITE", "", OFFER);
 	expect(&w.caller, "SIP/2.0 100");
 	m = expect(&w.caller, "SIP/2.0 503");
 	assert_string_equal(header(m, "Retry-After"), "7");
+	assert_int_equal(lines, 1);
+	rg_log_to(NULL);
 	assert_int_equal(w.record.code, 503);
 	assert_string_equal(w.record.ended_by, "gateway");
 	all_gone();

@@ -633,6 +633,13 @@ static void a_long_invite_goes_by_tcp(void **state)
 	reply(&w.callee, invite, "486 Busy", "x", "", "");
 	expect(&w.callee, "ACK ");
 	expect(&w.caller, "SIP/2.0 486");
+	/* and TCP is not tried again for a while */
+	open_with(&w.caller, "INVITE", more, OFFER);
+	expect(&w.caller, "SIP/2.0 100");
+	assert_int_equal(unread_for(&w.callee)->hop.peer.transport, RG_UDP);
+	reply(&w.callee, expect(&w.callee, "INVITE "), "486 Busy", "x", "", "");
+	expect(&w.callee, "ACK ");
+	expect(&w.caller, "SIP/2.0 486");
 	all_gone();
 }
 
