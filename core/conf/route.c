@@ -91,7 +91,8 @@ static void build_one(struct load *l, struct conf_route *r, struct cannot *no)
 	if (r->dead)
 		return;
 	if (!is_any(r->from_name))
-		r->from = refer(l, r, &l->w->ip_group, c->n_ip_group, r->from_name, "SrcIPGroupName");
+		r->from = refer(l, r, &l->w->ip_group, c->n_ip_group, r->from_name,
+				"SrcIPGroupName");
 	if (r->dest_type == DEST_ADDRESS)
 		address(l, r);
 	else

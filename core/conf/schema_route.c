@@ -14,7 +14,8 @@ static const struct schema_param rows[] = {
 		"Host of From; * any, *.NAME any below NAME."),
 	ROW_STR(ROUTE, "DestUsernamePrefix", route, r.to_user, 255, "*",
 		"Pattern of the user part of the Request-URI, likewise."),
-	ROW_STR(ROUTE, "DestHost", route, r.to_host, 255, "*", "Host of the Request-URI, likewise."),
+	ROW_STR(ROUTE, "DestHost", route, r.to_host, 255, "*",
+		"Host of the Request-URI, likewise."),
 	ROW_INT(ROUTE, "RequestType", route, r.request_type, 0, 10, "0",
 		"All=0,INVITE=1,REGISTER=2,SUBSCRIBE=3,INVITE and REGISTER=4,INVITE and "
 		"SUBSCRIBE=5,OPTIONS=6",
@@ -34,10 +35,11 @@ static const struct schema_param rows[] = {
 	ROW_NAME(ROUTE, "DestSIPInterfaceName", route, r.interface_name, 255,
 		"SIP interface it leaves by, with DestType 1; without it the first."),
 	ROW_NAME(ROUTE, "DestAddress", route, r.address_name, 255,
-		"Address it goes to, with DestType 1; no name.  0.0.0.0: nowhere, it is refused with "
-		"404."),
+		"Address it goes to, with DestType 1; no name.  0.0.0.0: nowhere, it is refused "
+		"with 404."),
 	ROW_INT(ROUTE, "DestPort", route, r.port, 0, 65535, "0", NULL, "Its port."),
-	ROW_INT(ROUTE, "DestTransportType", route, r.transport, -1, 3, "-1", "UDP=0,TCP=1,TLS=2,SCTP=3",
+	ROW_INT(ROUTE, "DestTransportType", route, r.transport, -1, 3, "-1",
+		"UDP=0,TCP=1,TLS=2,SCTP=3",
 		"Its transport; -1: SIPTransportType.  A row with SCTP never matches."),
 	ROW_INT(ROUTE, "AltRouteOptions", route, r.alternative, 0, 4, "0",
 		"Route Row=0,Alternative Route Ignore Inputs=1,Alternative Route Consider Inputs=2",

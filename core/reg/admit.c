@@ -28,7 +28,8 @@ bool admit_group(struct reg_route *r, int which, struct reg_group *g)
 
 	if (!g || (which == METER_TO && g == r->from))
 		return true;
-	return admit_counts(r, which, &g->meter, row ? row->max_calls : 0, row ? row->max_call_rate : 0);
+	return admit_counts(r, which, &g->meter, row ? row->max_calls : 0,
+			    row ? row->max_call_rate : 0);
 }
 
 bool admit_account(struct reg_route *r)

@@ -59,8 +59,9 @@ struct reg_leg {
 	const char *contact_user;
 	const char *contact_address; /* "local", "received" or address[:port] */
 	const char *contact_params;  /* URI parameters, or "" */
-	const char *asserted, *preferred; /* whole URI, escaped, for P-Asserted-Identity, P-Preferred-
-				* Identity, to stand instead of what the request has */
+	/* Whole URI, escaped, for P-Asserted-Identity, P-Preferred-Identity, to stand instead of
+	 * what the request has. */
+	const char *asserted, *preferred;
 	const char *headers;	/* whole lines to add, or "" */
 	/* The first P-Associated-URI of dialogue, where there is one, stands for asserted, or
 	 * for preferred where that is given (EnablePAssociatedURIHeader). */

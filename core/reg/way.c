@@ -46,7 +46,8 @@ static struct reg_account *row_account(struct reg_route *r, const struct conf_ro
 	struct reg_account *a;
 
 	if (row->account != CONF_NONE) {
-		uint32_t pos = conf_account_find(r->e->gen->conf, c->account[row->account].row.name);
+		const char *name = c->account[row->account].row.name;
+		uint32_t pos = conf_account_find(r->e->gen->conf, name);
 
 		return pos == CONF_NONE ? NULL : account_at(r->e, r->e->order[pos]);
 	}
@@ -95,17 +96,19 @@ bool way_row(struct reg_route *r, uint32_t row)
 
 static void outbound(struct reg_route *r)
 {
-	struct reg_account *a = r->caller ? account_at(r->e, r->caller) : caller_account(r, r->from, NULL);
+	struct reg_account *a = r->caller ? account_at(r->e, r->caller)
+					  : caller_account(r, r->from, NULL);
 	const struct conf *c = r->e->gen->conf;
+	uint32_t serving = r->from->trunk && r->from->row != CONF_NONE
+				   ? c->trunk_group[r->from->row].serving : CONF_NONE;
 
 	rule(r, "pair");
 	route_set_account(r, a);
 	if (a) {
 		r->to_serving = true;
 		r->to = a->serving;
-	} else if (r->from->trunk && r->from->row != CONF_NONE &&
-		   c->trunk_group[r->from->row].serving != CONF_NONE) {
-		r->to = group_named(r->e, c->ip_group[c->trunk_group[r->from->row].serving].row.name);
+	} else if (serving != CONF_NONE) {
+		r->to = group_named(r->e, c->ip_group[serving].row.name);
 	}
 	if (r->to)
 		route_start(r);
