@@ -281,10 +281,22 @@ void attempt_forward(struct exchange *x, struct span body)
 		fail_soon(x);
 }
 
+/* What is wrong with the request, or with us, is no server's fault. */
+static void cannot_send(struct exchange *x, int err)
+{
+	if (err == EMSGSIZE || err == EINVAL)
+		attempt_refuse(x, 513, "Message Too Large", NULL);
+	else if (err == EAGAIN)
+		attempt_refuse(x, 503, NULL, "Retry-After: 10\r\n");
+	else
+		fail_soon(x);
+}
+
 static void go(void *arg, struct reg_route *r, const struct reg_leg *l)
 {
 	struct call *c = arg;
 	struct exchange *x = c->initial;
+	int err;
 
 	(void)r;
 	if (!x || x->over || x->answered || x->cancelled)
@@ -292,8 +304,9 @@ static void go(void *arg, struct reg_route *r, const struct reg_leg *l)
 	sip_buf_unref(x->answer);
 	x->answer = NULL;
 	x->heard = NULL;
-	if (attempt(x, l))
-		fail_soon(x);
+	err = attempt(x, l);
+	if (err)
+		cannot_send(x, err);
 }
 
 /* The answer that made the route give up says more than its code. */

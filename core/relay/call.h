@@ -88,7 +88,6 @@ struct pair {
 	uint8_t attempt; /* of the callee's leg it belongs to */
 	bool confirmed;	/* a session: by 2xx to INVITE */
 	bool ended;	/* no session any more, or there will be none */
-	bool caller_refreshes;
 	rg_ms lease;	/* of a subscription; 0: none */
 	rg_ms session;	/* Session-Expires; RG_NEVER: none */
 	struct dialog dialog[2];
@@ -122,7 +121,6 @@ struct exchange {
 	bool cancelled; /* nobody waits for it any more */
 	const struct sip_head *heard; /* during reg_route_answered(): what came */
 	bool offered;	/* it had an SDP offer */
-	bool answered_sdp; /* offerless: the offer in a 1xx has been answered */
 	bool moved;	/* to TCP for its length; udp is where it would have gone */
 	bool fallen;	/* back to the connection the dialog came over */
 	bool acknowledged; /* the ACK of its 2xx came */

@@ -358,6 +358,6 @@ void dialog_frame(struct pair *p, enum side s, const struct sip_head *h, struct 
 	if (!h)
 		return;
 	if (h->max_forwards != 255)
-		f->o.max_forwards = (uint8_t)(h->max_forwards - 1);
+		f->o.max_forwards = h->max_forwards ? (uint8_t)(h->max_forwards - 1) : 0;
 	f->o.contact = leg_write_contact(l, h, &f->out);
 }

@@ -14,6 +14,8 @@ static void server_event(struct sip_server *s, enum sip_server_event e, void *ar
 		invite_cancelled(x, sip_server_cancelling(s));
 	else if (e == SIP_SERVER_GONE)
 		x->server = NULL;
+	if (e == SIP_SERVER_GONE && x == x->call->initial && !x->answered)
+		attempt_refuse(x, 408, NULL, NULL); /* nobody hears of it: no INVITE */
 }
 
 static struct sip_buf *copy_of(struct relay *r, const struct sip_head *h)

@@ -599,6 +599,29 @@ static void a_redirection_is_followed(void **state)
 	all_gone();
 }
 
+/* ---- what cannot be sent ----------------------------------------------------------------- */
+
+/* A header that only just passes does not with a Via of ours: no server is to blame. */
+static void a_request_that_grows_too_long(void **state)
+{
+	static char more[16100];
+	char *p = more;
+
+	(void)state;
+	for (int i = 0; i < 15; i++) {
+		p += sprintf(p, "X-%02d: ", i);
+		memset(p, 'x', 1058);
+		p += 1058;
+		p += sprintf(p, "\r\n");
+	}
+	open_with(&w.caller, "INVITE", more, "");
+	expect(&w.caller, "SIP/2.0 100");
+	expect(&w.caller, "SIP/2.0 513");
+	assert_int_equal(w.answers, 0);
+	quiet();
+	all_gone();
+}
+
 /* ---- long requests --------------------------------------------------------------------- */
 
 static void a_long_invite_goes_by_tcp(void **state)
@@ -657,7 +680,7 @@ int main(void)
 		T(without_credentials_the_caller_is_asked), T(the_callers_side_challenges),
 		T(two_realms), T(nonces_are_kept),
 		T(a_redirection_is_passed_on), T(a_redirection_is_followed),
-		T(a_long_invite_goes_by_tcp),
+		T(a_request_that_grows_too_long), T(a_long_invite_goes_by_tcp),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

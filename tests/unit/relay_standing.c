@@ -42,6 +42,20 @@ static void a_message_to_the_next_server(void **state)
 	all_gone();
 }
 
+/* Who asked has given up, and so does the relay, whatever the engine waits for. */
+static void a_message_that_waits(void **state)
+{
+	(void)state;
+	w.park = true;
+	open_with(&w.caller, "MESSAGE", "", "Hello");
+	pass(31999);
+	assert_int_equal(w.records, 0);
+	pass(1);
+	assert_int_equal(w.records, 1);
+	quiet();
+	all_gone();
+}
+
 static const char *notify(struct ua *from, struct ua *to, const char *state, const char *text)
 {
 	char headers[256];
@@ -168,7 +182,8 @@ static void a_refer_of_its_own(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(a_message), T(a_message_to_the_next_server), T(a_subscription),
+		T(a_message), T(a_message_to_the_next_server),
+		T(a_message_that_waits), T(a_subscription),
 		T(a_subscription_that_runs_out), T(the_notify_is_first), T(a_fetch),
 		T(a_subscription_that_is_refused), T(a_refer_of_its_own),
 	};

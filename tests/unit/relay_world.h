@@ -23,7 +23,7 @@
 #include "sip/message.h"
 #include "sip/transaction.h"
 
-enum { START = 1000000, TEXT = 16384, RING = 16, INBOX = 64, SERVERS = 4 };
+enum { START = 1000000, TEXT = 32768, RING = 16, INBOX = 64, SERVERS = 4 };
 
 struct letter {
 	struct sip_hop hop;
