@@ -32,7 +32,7 @@ static const struct schema_param rows[] = {
 	ROW_INT(IP_GROUP, "MaxCallRate", ip_group, g.max_call_rate, 0, 1000000, "0", NULL,
 		"Most new calls a second; 0: unlimited."),
 	ROW_BOOL(IP_GROUP, "MediaAnchor", ip_group, g.media_anchor, "0",
-		"The media of calls goes through a relay."),
+		"The media of calls goes through a relay of media.", .owner = "media_rtpengine"),
 	ROW_INT(IP_GROUP, "MediaFailure", ip_group, g.media_failure, 0, 1, "refuse",
 		"refuse=0,continue=1", "What becomes of a call when the relay is not there."),
 
