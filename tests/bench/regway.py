@@ -3,6 +3,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 import time
 
 import harness as h
@@ -48,9 +49,12 @@ class Regway:
         self.build, self.dir = build, h.TMP
         self.conf, self.socket = os.path.join(h.TMP, "regway.ini"), os.path.join(h.TMP, "regway.sock")
 
-    def write(self, n, servers, expires, keepalive, search=0):
-        rows = "".join("[ProxyIp]\nProxySetId = registrars\nProxyIpIndex = %d\nIpAddress = %s:5060\n"
-                       "TransportType = 0\n" % (i, s) for i, s in enumerate(servers))
+    def write(self, n, servers, expires, keepalive, search=0, ca=None):
+        rows = "".join("[ProxyIp]\nProxySetId = registrars\nProxyIpIndex = %d\nIpAddress = %s:%d\n"
+                       "TransportType = %d\n" % (i, s, *((5061, 2) if ca else (5060, 0)))
+                       for i, s in enumerate(servers))
+        if ca:
+            rows += "[TLSContexts]\nName = default\nCAFile = %s\n" % ca
         with open(self.conf + "~", "w") as f:
             f.write(HEAD.format(expires=expires, peer=h.PEER, keepalive=keepalive, servers=rows, net=h.NET,
                                 swap=0 if search == 2 else 1))
@@ -59,9 +63,9 @@ class Regway:
             f.write("[ \\Account ]\n")
         os.rename(self.conf + "~", self.conf)
 
-    def starter(self, servers=(h.REG1,), expires=3600, keepalive=0, search=0):
+    def starter(self, servers=(h.REG1,), expires=3600, keepalive=0, search=0, ca=None):
         def start(n):
-            self.write(n, servers, expires, keepalive, search)
+            self.write(n, servers, expires, keepalive, search, ca)
             return h.Daemon([os.path.join(self.build, "regwayd"), "-f", self.conf, "-p",
                              os.path.join(self.build, "plugins"), "-s", self.socket, "-S", self.dir],
                             cores=h.DUT_CORE, name="regwayd")
@@ -82,6 +86,32 @@ class Regway:
         if not answer["ok"]:
             raise RuntimeError(answer["error"])
         return answer["data"]
+
+
+class Front:
+    """TLS in front of the registrar, with a certificate of a CA made now."""
+
+    def __init__(self):
+        sys.path.insert(0, os.path.join(h.HERE, "..", "net"))
+        from pki import Authority
+        self.pki = Authority()
+        pair = self.pki.certificate("IP:" + h.REG1)
+        self.proc = subprocess.Popen([h.build("tlsfront", "-lssl", "-lcrypto"), *pair, h.REG1, "5061", h.REG1],
+                                     preexec_fn=h.pin(h.SIM_CORE))
+
+    def stop(self):
+        self.proc.kill()
+        self.proc.wait()
+        self.pki.close()
+
+
+def over_tls(regway, n):
+    """As harness.register, but over one shared TLS connection."""
+    front = Front()
+    try:
+        return h.register(regway.starter(ca=front.pki.ca), n)
+    finally:
+        front.stop()
 
 
 class Pulse:
