@@ -199,15 +199,21 @@ static void test_no_directory(void **state)
 			    "No such file or directory");
 }
 
+#define TEXT_OF(x) #x
+#define TEXT(x) TEXT_OF(x)
+#define HERE TEXT(RG_ABI_MAJOR) "." TEXT(RG_ABI_MINOR)
+#define RG_ABI_NEXT 2 /* one more than RG_ABI_MINOR */
+_Static_assert(RG_ABI_NEXT == RG_ABI_MINOR + 1, "follow the ABI");
+
 static void test_refused(void **state)
 {
 	static const struct {
 		const char *file, *name, *flags, *text;
 	} bad[] = {
 		{ "major.so", "major", "-DBUILT_ABI='(2u<<16)'",
-		  "was built for plugin ABI 2.0, this is 1.0: build it again" },
+		  "was built for plugin ABI 2.0, this is " HERE ": build it again" },
 		{ "minor.so", "minor", "-DBUILT_ABI='(RG_ABI+1)'",
-		  "was built for plugin ABI 1.1, this is 1.0" },
+		  "was built for plugin ABI 1." TEXT(RG_ABI_NEXT) ", this is " HERE },
 		{ "size.so", "size", "-DBUILT_SIZE=8",
 		  "its struct rg_policy has 8 bytes, here it has" },
 		{ "kind.so", "kind", "-DKIND=7", "is neither a policy nor a service (kind 7)" },
