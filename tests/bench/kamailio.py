@@ -44,6 +44,50 @@ modparam("uac", "reg_random_delay", {spread})
 modparam("uac", "reg_gc_interval", 1)
 request_route {{ sl_send_reply("404", "Not Here"); exit; }}
 """
+CALLS = """#!KAMAILIO
+debug=0
+log_stderror=yes
+fork=yes
+children=2
+listen=udp:{peer}:5070
+maxbuffer=4194304
+auto_aliases=no
+server_signature=no
+dns=no
+rev_dns=no
+mpath="{modules}/"
+loadmodule "tm.so"
+loadmodule "sl.so"
+loadmodule "pv.so"
+loadmodule "rr.so"
+loadmodule "textops.so"
+loadmodule "siputils.so"
+loadmodule "uac.so"
+modparam("rr", "enable_full_lr", 1)
+modparam("uac", "restore_mode", "none")
+modparam("uac", "credential", "u1:regsim:pw-u1")
+request_route {{
+	if (has_totag()) {{
+		if (loose_route() || (is_method("ACK") && t_check_trans()))
+			t_relay();
+		exit;
+	}}
+	if (is_method("CANCEL")) {{
+		if (t_check_trans())
+			t_relay();
+		exit;
+	}}
+	t_check_trans();
+	record_route();
+	$du = "sip:{reg}:5060";
+	t_on_failure("CHALLENGED");
+	t_relay();
+}}
+failure_route[CHALLENGED] {{
+	if (!t_is_canceled() && t_check_status("401|407") && uac_auth())
+		t_relay();
+}}
+"""
 SQL = "/usr/share/kamailio/db_sqlite/"
 
 
@@ -84,6 +128,18 @@ def starter(expires=3600, interval=1, spread=3):
             f.write(CFG.format(tmp=h.TMP, peer=h.PEER, interval=interval, spread=spread, modules=modules()))
         return h.Daemon(["kamailio", "-DD", "-E", "-f", cfg, "-m", "4000", "-M", "256", "-Y", h.TMP,
                          "-P", os.path.join(h.TMP, "kam.pid")], name="kamailio")
+    return start
+
+
+def caller():
+    """For calls: a stateful proxy that answers the challenge."""
+    def start(_):
+        cfg = os.path.join(h.TMP, "calls.cfg")
+        with open(cfg, "w") as f:
+            f.write(CALLS.format(peer=h.PEER, reg=h.REG1, modules=modules()))
+        return h.Daemon(["kamailio", "-DD", "-E", "-f", cfg, "-m", "2048", "-M", "64", "-Y", h.TMP,
+                         "-P", os.path.join(h.TMP, "kam.pid")], name="kamailio")
+    start.registers = False
     return start
 
 
