@@ -165,14 +165,11 @@ static void frame_kept_credentials(struct frame *f, const struct reg_leg *l,
 {
 	const struct sip_memo *m = l->dialogue ? l->dialogue->memo : NULL;
 	struct leg known = { .username = l->username, .password = "" };
-	size_t n = 0;
 
 	if (!l->keep_nonce || !m || !rg_addr_equal(&m->server, &l->server))
 		return;
-	if (m->www)
-		known.digest[n++] = m->www;
-	if (m->proxy)
-		known.digest[n++] = m->proxy;
+	known.www = m->www;
+	known.proxy = m->proxy;
 	frame_authorize(f, &known, h->method,
 			(struct span){ h->base + h->header_len, h->len - h->header_len });
 }

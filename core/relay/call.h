@@ -46,7 +46,6 @@ enum {
 	EXCHANGES_MOST = 64,	/* of one call at a time */
 	CHALLENGES_MOST = 2,	/* answered, of one attempt */
 	REDIRECTS_MOST = 5,
-	REALMS_MOST = 3,	/* challenges remembered of a leg */
 	DATAGRAM_MOST = 1300,	/* RFC 3261 18.1.1 */
 	TIMER_C_MS = 181 * 1000,
 	/* No 408 may be told for it (RFC 4320 4.2), but a BYE must be answered in time. */
@@ -68,7 +67,7 @@ struct leg {
 	struct sip_hop hop; /* where the dialog-making message came from or went to */
 	uint32_t cseq;	    /* last of ours outside of pairs: of the dialog-making request */
 	const char *username, *password; /* of the route; "": challenges are passed on */
-	struct digest *digest[REALMS_MOST];
+	struct digest *www, *proxy; /* challenges of it, each realm's */
 };
 
 /* One side of a pair, as we stand in it.  Strings in text: the other end's From or To value

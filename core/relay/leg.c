@@ -153,7 +153,7 @@ void frame_authorize(struct frame *f, struct leg *l, struct span method, struct 
 	char uri[SIP_START_MOST + 1], name[36];
 	const char *from = f->o.headers.p ? f->o.headers.p : f->out.p;
 
-	if (!leg_has_credentials(l) || !l->digest[0] || f->o.uri.n >= sizeof uri ||
+	if (!leg_has_credentials(l) || (!l->www && !l->proxy) || f->o.uri.n >= sizeof uri ||
 	    method.n >= sizeof name)
 		return;
 	memcpy(uri, f->o.uri.p, f->o.uri.n);

@@ -1,5 +1,6 @@
 #include "sip/contact.h"
 
+#include <glib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -52,6 +53,32 @@ static bool same_transport(struct span a, struct span b)
 	return span_equal_case(x, y);
 }
 
+/* RFC 3261 19.1.4: "%61" is "a". */
+static unsigned octet(struct span s, size_t *at)
+{
+	unsigned char c = (unsigned char)s.p[(*at)++];
+	int high, low;
+
+	if (c != '%' || *at + 2 > s.n)
+		return c;
+	high = g_ascii_xdigit_value(s.p[*at]);
+	low = g_ascii_xdigit_value(s.p[*at + 1]);
+	if (high < 0 || low < 0)
+		return c;
+	*at += 2;
+	return (unsigned)(high << 4 | low);
+}
+
+static bool same_user(struct span a, struct span b)
+{
+	size_t i = 0, k = 0;
+
+	while (i < a.n && k < b.n)
+		if (octet(a, &i) != octet(b, &k))
+			return false;
+	return i == a.n && k == b.n;
+}
+
 static bool same_host(const struct sip_uri_part *a, const struct sip_uri_part *b)
 {
 	return span_equal_case(a->host, b->host) &&
@@ -63,7 +90,7 @@ bool sip_uri_same(struct span a, struct span b)
 	struct sip_uri_part x, y;
 
 	return sip_uri_part(a, &x) && sip_uri_part(b, &y) &&
-	       span_equal_case(x.scheme, y.scheme) && span_equal(x.user, y.user) &&
+	       span_equal_case(x.scheme, y.scheme) && same_user(x.user, y.user) &&
 	       same_host(&x, &y) && same_transport(x.params, y.params);
 }
 
@@ -92,7 +119,16 @@ bool sip_contact_part(struct span v, struct sip_contact_part *c)
 	return c->uri.n;
 }
 
-enum rank { FOREIGN, UNCLEAR, SAME_URI, OUR_TOKEN };
+enum rank { FOREIGN, UNCLEAR, SAME_PLACE, SAME_URI, OUR_TOKEN };
+
+/* Some keep none of the parameters, transport neither. */
+static bool same_place(const struct sip_uri_part *a, struct span ours)
+{
+	struct sip_uri_part b;
+
+	return ours.p && sip_uri_part(ours, &b) && !span_param(a->params, "transport").p &&
+	       same_user(a->user, b.user) && same_host(a, &b);
+}
 
 static bool shares(const struct sip_uri_part *a, struct span ours)
 {
@@ -100,7 +136,7 @@ static bool shares(const struct sip_uri_part *a, struct span ours)
 
 	if (!ours.p || !sip_uri_part(ours, &b))
 		return true;
-	return span_equal(a->user, b.user) || same_host(a, &b);
+	return same_user(a->user, b.user) || same_host(a, &b);
 }
 
 static enum rank rank(const struct sip_contact_part *c, const char *token, struct span ours)
@@ -118,6 +154,8 @@ static enum rank rank(const struct sip_contact_part *c, const char *token, struc
 										    FOREIGN;
 	if (ours.p && sip_uri_same(c->uri, ours))
 		return SAME_URI;
+	if (same_place(&u, ours))
+		return SAME_PLACE;
 	return shares(&u, ours) ? UNCLEAR : FOREIGN;
 }
 

@@ -30,8 +30,8 @@ bool sip_uri_same(struct span, struct span);
 /* One value of a Contact header. */
 bool sip_contact_part(struct span value, struct sip_contact_part *);
 
-/* Ours is the Contact with our token; else the one whose URI is the one we sent; else
- * the only one, if it has no other gateway's token and shares user or host with ours.
+/* Ours is the Contact with our token; else the one whose URI is the one we sent, be it
+ * without its transport; else the only one, if it has no other gateway's token and shares user or host with ours.
  * Of several the one that lasts longest.  uri p NULL: not known any more. */
 void sip_binding_find(const struct sip_head *, const char token[SIP_CONTACT_TOKEN],
 		      struct span uri, struct sip_binding *);

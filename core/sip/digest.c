@@ -13,13 +13,14 @@ enum { CNONCE = 8 };
 enum qop { QOP_NONE, QOP_AUTH, QOP_AUTH_INT };
 
 struct digest {
+	struct digest *next; /* of another realm */
 	uint32_t nc;
 	uint16_t realm, opaque, nonce; /* lengths */
 	uint16_t room;		       /* for the nonce, which stands last */
 	uint8_t hash;
 	uint8_t qop;
 	bool sess : 1, named : 1 /* algorithm was given */, has_opaque : 1, proxy : 1,
-		stale : 1;
+		stale : 1, met : 1 /* by the challenge now read */;
 	uint8_t cnonce[CNONCE];
 	char text[]; /* raw H(A1), realm and a terminator, opaque, nonce */
 };
@@ -129,32 +130,72 @@ static void derive(struct digest *d, const char *username, const char *password)
 	explicit_bzero(raw, sizeof raw);
 }
 
-static bool same_challenge(const struct digest *a, const struct digest *b)
+static bool same_nonce(const struct digest *a, const struct digest *b)
 {
-	return a->realm == b->realm && a->nonce == b->nonce && a->proxy == b->proxy &&
-	       !memcmp(realm_of(a), realm_of(b), a->realm) &&
-	       !memcmp(nonce_of(a), nonce_of(b), a->nonce);
+	return a->nonce == b->nonce && !memcmp(nonce_of(a), nonce_of(b), a->nonce);
+}
+
+static void free_one(struct digest *d)
+{
+	if (!d)
+		return;
+	explicit_bzero(d, digest_bytes(d));
+	g_free(d);
+}
+
+/* Where the realm's is hung; at a NULL if there is none. */
+static struct digest **find(struct digest **dp, const struct challenge_str *realm)
+{
+	while (*dp && ((*dp)->realm != realm->n || memcmp(realm_of(*dp), realm->p, realm->n)))
+		dp = &(*dp)->next;
+	return dp;
+}
+
+static void drop_oldest(struct digest **dp)
+{
+	size_t n = 0;
+
+	for (; *dp; dp = &(*dp)->next)
+		if (++n > DIGEST_REALMS_MOST) {
+			free_one(*dp);
+			*dp = NULL;
+			return;
+		}
 }
 
 static enum digest_verdict take(struct digest **dp, const struct challenge *c,
 				const struct choice *ch, bool proxy, const char *username,
 				const char *password)
 {
-	struct digest *old = *dp, *d = make(c, ch);
+	struct digest **at = find(dp, &c->realm), *old = *at, *d = make(c, ch);
 
 	d->proxy = proxy;
 	d->stale = c->stale;
-	if (old && old->nc && same_challenge(old, d)) {
+	d->met = true;
+	if (old && old->nc && old->proxy == proxy && same_nonce(old, d)) {
 		if (!c->stale) {
-			digest_free(d);
+			free_one(d);
+			old->met = true;
 			return DIGEST_REFUSED;
 		}
 		d->nc = old->nc; /* one nonce, one series of counts */
 	}
 	derive(d, username, password);
-	digest_free(old);
-	*dp = d;
+	if (old)
+		*at = old->next;
+	free_one(old);
+	for (at = dp; *at && (*at)->met; at = &(*at)->next)
+		; /* those of this challenge in their order, before those of others */
+	d->next = *at;
+	*at = d;
+	drop_oldest(dp);
 	return DIGEST_OK;
+}
+
+/* DIGEST_OK outranks a refusal, that what is not supported, that what is unreadable. */
+static enum digest_verdict better(enum digest_verdict a, enum digest_verdict b)
+{
+	return a < b ? a : b;
 }
 
 enum digest_verdict digest_challenge(struct digest **dp, const char *const *value,
@@ -165,17 +206,23 @@ enum digest_verdict digest_challenge(struct digest **dp, const char *const *valu
 	struct challenge c;
 	struct choice ch;
 
+	for (struct digest *d = *dp; d; d = d->next)
+		d->met = false;
 	for (size_t i = 0; i < n; i++) {
 		const char *at = value[i], *end = at + len[i];
 
 		while (challenge_next(&c, &at, end)) {
-			if (c.digest && (c.malformed || !c.realm.p || !c.nonce.n))
+			struct digest *known = c.realm.p ? *find(dp, &c.realm) : NULL;
+
+			if ((known && known->met) ||
+			    (c.digest && (c.malformed || !c.realm.p || !c.nonce.n)))
 				continue;
 			if (c.digest && choose_hash(&ch, &c.algorithm) &&
 			    choose_qop(&ch, &c.qop))
-				return take(dp, &c, &ch, proxy, username, password);
-			if (c.digest || !c.malformed)
-				verdict = DIGEST_UNSUPPORTED;
+				verdict = better(verdict, take(dp, &c, &ch, proxy, username,
+							       password));
+			else if (c.digest || !c.malformed)
+				verdict = better(verdict, DIGEST_UNSUPPORTED);
 		}
 	}
 	return verdict;
@@ -186,6 +233,8 @@ void digest_info(struct digest *d, const char *value, size_t len)
 	struct challenge c;
 	char *nonce = nonce_of(d);
 
+	if (d->next)
+		return; /* whose it is cannot be told */
 	challenge_info(&c, value, value + len);
 	if (c.malformed || !c.nextnonce.n || c.nextnonce.n > d->room)
 		return;
@@ -318,10 +367,17 @@ size_t digest_bytes(const struct digest *d)
 	return (size_t)(nonce_of(d) - (const char *)d) + d->room;
 }
 
+struct digest *digest_next(const struct digest *d)
+{
+	return d->next;
+}
+
 void digest_free(struct digest *d)
 {
-	if (!d)
-		return;
-	explicit_bzero(d, digest_bytes(d));
-	g_free(d);
+	while (d) {
+		struct digest *next = d->next;
+
+		free_one(d);
+		d = next;
+	}
 }

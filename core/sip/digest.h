@@ -11,10 +11,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* One server's challenge for one set of credentials: realm, nonce, algorithm, qop,
- * opaque, H(A1) and nonce count.  One allocation; no password is kept.  When the
- * credentials change, free it. */
+/* One challenge for one set of credentials: realm, nonce, algorithm, qop, opaque, H(A1)
+ * and nonce count, and the next realm's: a chain of proxies may want an answer each (RFC
+ * 3261 22.3).  Those challenged last stand first, in their order.  One allocation each; no password
+ * is kept.  When the credentials change, free them. */
 struct digest;
+
+enum { DIGEST_REALMS_MOST = 4 };
 
 enum digest_verdict {
 	DIGEST_OK,
@@ -23,17 +26,17 @@ enum digest_verdict {
 	DIGEST_MALFORMED,   /* none that can be read, or one over 2 KiB */
 };
 
-/* Take the first challenge we support among the n values of WWW-Authenticate
- * (proxy false) or Proxy-Authenticate headers, in their order (RFC 8760 2.4); a
- * value may hold several, and other schemes.  *dp is NULL or what was known of that
- * server; on DIGEST_OK it is replaced, else left as it was.  Nothing is kept of the
- * arguments. */
+/* Take the first challenge we support of each realm among the n values of
+ * WWW-Authenticate (proxy false) or Proxy-Authenticate headers, in their order (RFC 8760
+ * 2.4); a value may hold several, and other schemes.  *dp is NULL or what was known of that
+ * server; on DIGEST_OK what is of those realms is replaced, else all is left as it was.
+ * Nothing is kept of the arguments. */
 enum digest_verdict digest_challenge(struct digest **dp, const char *const *value,
 				     const size_t *len, size_t n, bool proxy,
 				     const char *username, const char *password);
 
-/* Write a whole "Authorization: Digest ...\r\n" (Proxy-Authorization) line, without a
- * terminator.  uri is the digest-uri, as in the request line; body (NULL if there is
+/* Write a whole "Authorization: Digest ...\r\n" (Proxy-Authorization) line for the first
+ * realm, without a terminator.  uri is the digest-uri, as in the request line; body (NULL if there is
  * none) counts with qop auth-int only.  The nonce count goes up.  Returns the bytes
  * written; 0, and nothing was counted, if it does not fit in size or a string holds a
  * control character. */
@@ -42,10 +45,11 @@ size_t digest_authorize(struct digest *, char *buf, size_t size, const char *use
 			size_t body_len);
 
 /* The value of an Authentication-Info or Proxy-Authentication-Info header: its
- * nextnonce replaces the nonce.  Anything unreadable is ignored (the server will
+ * nextnonce replaces the nonce, where there is one realm only.  Anything unreadable is ignored (the server will
  * then say stale). */
 void digest_info(struct digest *, const char *value, size_t len);
 
+struct digest *digest_next(const struct digest *); /* of another realm, or NULL */
 bool digest_is_proxy(const struct digest *);
 /* Did the last challenge say stale=true, so the credentials are not to blame? */
 bool digest_was_stale(const struct digest *);
@@ -53,6 +57,6 @@ bool digest_was_stale(const struct digest *);
 const char *digest_realm(const struct digest *);
 size_t digest_bytes(const struct digest *); /* of memory */
 
-void digest_free(struct digest *); /* wipes; NULL is fine */
+void digest_free(struct digest *); /* all realms; wipes; NULL is fine */
 
 #endif

@@ -237,21 +237,19 @@ static void out_empty_authorization(struct out *o, const struct sip_attempt *a, 
 static void out_credentials(struct out *o, struct sip_attempt *a, const struct sip_buf *b)
 {
 	const struct sip_memo *m = a->dialogue->memo;
-	struct digest *d[] = { m ? m->www : NULL, m ? m->proxy : NULL };
+	struct digest *known[] = { m ? m->www : NULL, m ? m->proxy : NULL };
 	char uri[URI_MOST];
 	const char *u = request_uri(a, b, uri);
 
-	for (int i = 0; i < 2; i++) {
-		size_t n;
+	for (int i = 0; i < 2; i++)
+		for (struct digest *d = known[i]; d; d = digest_next(d)) {
+			size_t n = digest_authorize(d, o->p, (size_t)(o->end - o->p),
+						    a->username, a->method, u, NULL, 0);
 
-		if (!d[i])
-			continue;
-		n = digest_authorize(d[i], o->p, (size_t)(o->end - o->p), a->username,
-				     a->method, u, NULL, 0);
-		o->p += n;
-		o->full |= !n;
-	}
-	if (a->empty_authorization && !d[0] && !d[1] && *u)
+			o->p += n;
+			o->full |= !n;
+		}
+	if (a->empty_authorization && !known[0] && !known[1] && *u)
 		out_empty_authorization(o, a, u);
 }
 

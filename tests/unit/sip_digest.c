@@ -406,6 +406,38 @@ static void the_same_nonce_again_is_a_refusal(void **state)
 	digest_free(d);
 }
 
+static void each_realm_has_its_own(void **state)
+{
+	struct digest *d = taken("Digest realm=\"a\", nonce=\"1\", Digest realm=\"b\", nonce=\"2\", "
+				 "Digest realm=\"a\", nonce=\"3\", algorithm=SHA-256");
+	char value[64];
+
+	(void)state;
+	assert_string_equal(digest_realm(d), "a");
+	assert_param(plain(d), "nonce", "\"1\"");
+	assert_string_equal(digest_realm(digest_next(d)), "b");
+	assert_null(digest_next(digest_next(d)));
+	digest_info(d, "nextnonce=\"4\"", 13);
+	assert_param(plain(d), "nonce", "\"1\""); /* it may be of b */
+	assert_int_equal(challenge(&d, "Digest realm=\"b\", nonce=\"5\""), DIGEST_OK);
+	assert_string_equal(digest_realm(d), "b");
+	assert_string_equal(digest_realm(digest_next(d)), "a");
+	/* refused by one, asked by another: there is something to answer */
+	assert_int_equal(challenge(&d, "Digest realm=\"a\", nonce=\"1\", Digest realm=\"c\", nonce=\"6\""),
+			 DIGEST_OK);
+	for (int i = 0; i < 20; i++) { /* a realm that is always another one does not pile up */
+		size_t n = 0;
+
+		snprintf(value, sizeof value, "Digest realm=\"r%d\", nonce=\"n\"", i);
+		assert_int_equal(challenge(&d, value), DIGEST_OK);
+		for (struct digest *p = d; p; p = digest_next(p))
+			n++;
+		assert_true(n <= DIGEST_REALMS_MOST);
+	}
+	assert_string_equal(digest_realm(d), "r19");
+	digest_free(d);
+}
+
 static void stale_is_no_refusal(void **state)
 {
 	struct digest *d = taken("Digest realm=\"r\", nonce=\"n\", qop=\"auth\"");
@@ -654,6 +686,7 @@ int main(void)
 		cmocka_unit_test(a_session_key_stays_with_nextnonce),
 		cmocka_unit_test(what_does_not_fit_is_not_counted),
 		cmocka_unit_test(the_same_nonce_again_is_a_refusal),
+		cmocka_unit_test(each_realm_has_its_own),
 		cmocka_unit_test(stale_is_no_refusal),
 		cmocka_unit_test(verdict_of_each),
 		cmocka_unit_test(what_is_known_survives_a_bad_challenge),
