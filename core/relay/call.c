@@ -85,6 +85,17 @@ static void call_over(struct call *c)
 		c->relay->env.ended(c->relay->env.arg, &info);
 	}
 	c->over = true;
+	for (struct exchange *x = c->exchange; x; x = x->next) {
+		if (x->over || (!x->waits && !x->ack_waits))
+			continue;
+		if (x->ack_waits)
+			invite_ack_self(x);
+		exchange_reply(x, 481, NULL, NULL);
+		exchange_over(x);
+	}
+	for (struct pair *p = c->pair; p; p = p->next)
+		if (c->invite && !p->confirmed) /* an early dialog is over with its INVITE */
+			p->lease = 0;
 	c->relay->calls -= c->invite;
 	media_forget(c, NULL);
 	media_remove(c);
@@ -193,7 +204,8 @@ void call_free(struct call *c)
 
 void call_hang_up(struct call *c)
 {
-	c->ended_by = BY_GATEWAY;
+	if (!c->over)
+		c->ended_by = BY_GATEWAY;
 	if (c->initial && !c->initial->answered && !c->initial->over) {
 		attempt_give_up(c->initial, 503);
 		return;
@@ -203,6 +215,7 @@ void call_hang_up(struct call *c)
 		if (p->confirmed && !p->ended)
 			session_hang_up(p, "hung up by the operator");
 	}
+	session_set_timer(c);
 	call_check(c);
 }
 

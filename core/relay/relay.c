@@ -345,6 +345,6 @@ void relay_hang_up(struct relay *r)
 {
 	r->draining = true;
 	for (uint32_t i = 0; i < r->slots; i++)
-		if (r->slot[i] && !r->slot[i]->over)
+		if (r->slot[i])
 			call_hang_up(r->slot[i]);
 }

@@ -1,0 +1,192 @@
+/* Ends that do what they like: whatever comes when, nothing stays behind.  RG_SEED repeats a
+ * run that failed. */
+#include "unit/relay_world.h"
+
+enum { RUNS = 60, STEPS = 400, KEPT = 16 };
+
+static uint32_t seed;
+
+static unsigned any(unsigned n)
+{
+	seed = seed * 1664525 + 1013904223;
+	return (seed >> 8) % n;
+}
+
+static char opened[KEPT][TEXT], sent[KEPT][TEXT];
+
+static struct letter *any_letter(void)
+{
+	unsigned n = w.sent < INBOX ? w.sent : INBOX;
+
+	return n ? &w.inbox[(w.sent - 1 - any(n)) % INBOX] : NULL;
+}
+
+static const struct ua *end_of(const struct letter *l)
+{
+	if (rg_addr_same_ip(&l->hop.peer, &w.caller.addr))
+		return &w.caller;
+	return rg_addr_same_ip(&l->hop.peer, &w.second.addr) ? &w.second : &w.callee;
+}
+
+static const char *any_body(void)
+{
+	return any(2) ? OFFER : "";
+}
+
+static void open_any(void)
+{
+	static const char *const methods[] = { "INVITE", "INVITE", "INVITE", "SUBSCRIBE", "MESSAGE",
+					       "REFER" };
+	static const char *const more[] = { "", "Session-Expires: 30\r\n", "Expires: 5\r\n",
+					    "Record-Route: <sip:192.0.2.10:5066;lr>\r\n" };
+
+	snprintf(opened[any(KEPT)], TEXT, "%s",
+		 open_with(&w.caller, methods[any(6)], more[any(4)], any_body()));
+}
+
+static void answer_any(void)
+{
+	static const char *const status[] = {
+		"100 Trying", "180 Ringing", "183 Progress", "200 OK", "200 OK", "202 Accepted",
+		"302 Moved", "401 Unauthorized", "407 Proxy", "408 Timeout", "481 None",
+		"486 Busy", "487 Ended", "491 Pending", "503 No", "603 Decline"
+	};
+	static const char *const more[] = {
+		"", "Session-Expires: 40\r\n", "Expires: 7\r\n", "RSeq: 1\r\nRequire: 100rel\r\n",
+		"WWW-Authenticate: Digest realm=\"a\",nonce=\"1\"\r\n",
+		"Proxy-Authenticate: Digest realm=\"b\",nonce=\"2\",stale=true\r\n",
+		"Record-Route: <sip:proxy.example;lr>\r\n"
+	};
+	struct letter *l = any_letter();
+	char headers[512], text[TEXT];
+
+	if (!l || !strncmp(l->text, "SIP/2.0", 7) || !strncmp(l->text, "ACK", 3))
+		return;
+	memcpy(text, l->text, sizeof text);
+	snprintf(headers, sizeof headers, "%s%s", more[any(7)],
+		 any(8) ? contact_of(end_of(l)) : "Contact: <sip:x@name.example>\r\n");
+	reply(end_of(l), text, status[any(16)], any(3) ? "bob" : "carol", headers, any_body());
+}
+
+/* Something in the dialog that a message of the relay was about. */
+static void send_any(void)
+{
+	static const char *const methods[] = {
+		"ACK", "ACK", "ACK", "BYE", "INVITE", "UPDATE", "PRACK", "INFO", "REFER", "NOTIFY",
+		"SUBSCRIBE", "MESSAGE"
+	};
+	static const char *const more[] = {
+		"", "RAck: 1 100 INVITE\r\n", "Subscription-State: terminated\r\n",
+		"Subscription-State: active;expires=9\r\n", "Refer-To: <sip:x@y>\r\n"
+	};
+	struct letter *l = any_letter();
+	char headers[512];
+	struct ua u;
+
+	if (!l)
+		return;
+	u = *end_of(l);
+	if (!strncmp(l->text, "SIP/2.0", 7)) {
+		snprintf(u.id, sizeof u.id, "%s", header(l->text, "Call-ID"));
+		snprintf(u.local, sizeof u.local, "%s", header(l->text, "From"));
+		snprintf(u.target, sizeof u.target, "sip:x@192.0.2.1");
+		learn_answer(&u, l->text);
+		u.cseq = cseq_of(l->text);
+	} else {
+		learn_request(&u, l->text, any(3) ? "bob" : "carol");
+	}
+	if (!*u.target)
+		return;
+	snprintf(headers, sizeof headers, "%s%s", more[any(5)], any(2) ? contact_of(&u) : "");
+	snprintf(sent[any(KEPT)], TEXT, "%s",
+		 send_cseq(&u, methods[any(12)], u.cseq + any(4), headers, any_body()));
+}
+
+static void time_passes(void)
+{
+	static const rg_ms steps[] = { 0, 1, 200, 600, 4000, 33000, 200000 };
+
+	pass(steps[any(any(4) ? 4 : 7)]);
+}
+
+static void step(void)
+{
+	const char *text;
+
+	switch (any(16)) {
+	case 0:
+		open_any();
+		break;
+	case 1:
+		text = opened[any(KEPT)];
+		if (*text)
+			cancel(&w.caller, text);
+		break;
+	case 2:
+		text = any(2) ? opened[any(KEPT)] : sent[any(KEPT)];
+		if (*text)
+			arrives(&w.caller, text);
+		break;
+	case 3:
+		time_passes();
+		break;
+	case 4:
+		if (!any(8))
+			sip_ta_failed(w.ta, 7, any(2) ? &w.callee.addr : &w.caller.addr,
+				      ECONNREFUSED, NULL, 0);
+		break;
+	case 5:
+		if (w.resolved && any(2)) {
+			struct reg_resolved r = { .addr = w.callee.addr };
+			sip_resolved_h *h = w.resolved;
+
+			w.resolved = NULL;
+			h(w.lookup_token, &r, any(2), w.resolved_arg);
+		}
+		break;
+	case 6: case 7: case 8: case 9: case 10:
+		answer_any();
+		break;
+	default:
+		send_any();
+	}
+}
+
+static void ends_do_what_they_like(void **state)
+{
+	const char *again = getenv("RG_SEED");
+	uint32_t first = again ? (uint32_t)strtoul(again, NULL, 0) : 1;
+
+	for (uint32_t run = first; run < first + (again ? 1 : RUNS); run++) {
+		begin(state);
+		seed = run * 2654435761u;
+		memset(opened, 0, sizeof opened);
+		memset(sent, 0, sizeof sent);
+		w.careless = true;
+		w.servers = 2;
+		w.username = run % 2 ? "line1" : NULL;
+		w.caller_username = run % 3 ? NULL : "line1";
+		w.follow = run % 5 == 0;
+		for (int i = 0; i < STEPS; i++)
+			step();
+		if (w.resolved)
+			w.resolved(w.lookup_token, NULL, 0, w.resolved_arg);
+		pass(60000);
+		relay_hang_up(w.relay);
+		pass(400000);
+		if (relay_calls(w.relay) || w.routes_alive || sip_ta_clients(w.ta) ||
+		    sip_ta_servers(w.ta) || rg_timers_count(w.timers))
+			fail_msg("seed %u leaves %u calls, %u routes, %zu clients, %zu servers, "
+				 "%zu timers", run, relay_calls(w.relay), w.routes_alive,
+				 sip_ta_clients(w.ta), sip_ta_servers(w.ta),
+				 rg_timers_count(w.timers));
+		end(state);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(ends_do_what_they_like) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
