@@ -259,6 +259,8 @@ static bool messages(struct sip_conn *n, const char *bytes, size_t size)
 		return true;
 	}
 	n->c->stats->malformed++;
+	if (sip_conn_waiting(n)) /* what came before it has its answers, if they go at once */
+		(void)put(n, n->out->data + n->sent, sip_conn_waiting(n));
 	sip_conn_broken(n, EBADMSG, false);
 	return false;
 }

@@ -155,7 +155,7 @@ static enum sip_verdict request_line(struct sip_head *h, const char *p, const ch
 	h->method.p = p;
 	h->method.n = token_len(p, e);
 	*why = "malformed request line";
-	if (!h->method.n || h->method.n > 32 || p + h->method.n == e || p[h->method.n] != ' ')
+	if (!h->method.n || h->method.n > SIP_METHOD_MOST || p + h->method.n == e || p[h->method.n] != ' ')
 		return SIP_HOPELESS;
 	h->uri.p = p + h->method.n + 1;
 	sp = memchr(h->uri.p, ' ', (size_t)(e - h->uri.p));
@@ -167,7 +167,7 @@ static enum sip_verdict request_line(struct sip_head *h, const char *p, const ch
 	if (e - sp != 8 || memcmp(sp + 5, "2.0", 3))
 		return memchr(sp + 1, ' ', (size_t)(e - sp - 1)) ? SIP_BAD : SIP_VERSION;
 	for (size_t i = 0; i < h->uri.n; i++)
-		if ((unsigned char)h->uri.p[i] <= ' ')
+		if ((unsigned char)h->uri.p[i] <= ' ' || strchr("<>\"", h->uri.p[i]))
 			return SIP_BAD;
 	if (bare_six(h->uri)) {
 		*why = "an IPv6 address without brackets";
@@ -335,6 +335,47 @@ static const char *mandatory(struct sip_head *h)
 	return NULL;
 }
 
+/* Separators with nothing between them: no such Via was written by a peer of good will. */
+static bool empty_param(struct span params)
+{
+	for (const char *p = params.p, *e = p + params.n; p < e;) {
+		bool quoted = false;
+
+		for (p++; p < e && blank(*p); p++)
+			;
+		if (p == e || !token_char((unsigned char)*p))
+			return true;
+		for (; p < e && (quoted || *p != ';'); p++)
+			if (*p == '\\' && quoted && p + 1 < e)
+				p++;
+			else if (*p == '"')
+				quoted = !quoted;
+	}
+	return false;
+}
+
+/* A display name whose quotes do not end takes the address with it. */
+static bool open_quote(struct span v)
+{
+	if (!v.n || *v.p != '"')
+		return false;
+	for (size_t i = 1; i < v.n; i++)
+		if (v.p[i] == '\\')
+			i++;
+		else if (v.p[i] == '"')
+			return false;
+	return true;
+}
+
+static const char *grammar(const struct sip_head *h, const struct sip_via_part *via)
+{
+	if (empty_param(via->params))
+		return "malformed Via";
+	if (open_quote(sip_value(h, H_FROM)) || open_quote(sip_value(h, H_TO)))
+		return "quotes without an end";
+	return NULL;
+}
+
 static const char *values(const struct sip_head *h)
 {
 	unsigned n = h->lines;
@@ -386,6 +427,8 @@ enum sip_verdict sip_precheck(struct sip_head *h, const char *p, size_t n, const
 		*why = numbers(h);
 	if (!*why)
 		*why = body(h, n);
+	if (!*why && h->request)
+		*why = grammar(h, &via);
 	if (!*why && h->request)
 		*why = values(h);
 	if (!*why)

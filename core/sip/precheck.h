@@ -18,6 +18,7 @@ enum {
 	SIP_LINE_MOST = 4096,	  /* of a header line with its continuations */
 	SIP_SHORT_MOST = 256,	  /* of lines that hold a number or an identifier */
 	SIP_NAME_MOST = 1024,	  /* of To and From */
+	SIP_METHOD_MOST = 64,	  /* of a method's name */
 	SIP_LINES_MOST = 128,
 	SIP_VALUES_MOST = 256,	  /* comma-separated values of a request */
 };

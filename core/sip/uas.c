@@ -84,16 +84,29 @@ static bool known_scheme(struct span uri)
 static bool refuse_extension(struct sip_uas *u, const struct sip_hop *from,
 			     const struct sip_head *h)
 {
-	struct span require = sip_value(h, H_REQUIRE), option;
+	static const char name[] = "Unsupported: ";
 	char line[SIP_SHORT_MOST];
-	int n;
+	size_t n = sizeof name - 1;
+	bool any = false;
+	unsigned at = 0;
+	struct span require, option;
 
-	if (!span_value(&require, &option) || option.n > 128)
+	memcpy(line, name, n);
+	while (sip_next(h, H_REQUIRE, &at, &require)) {
+		while (span_value(&require, &option)) {
+			any = true;
+			if (n + option.n + 3 > sizeof line || memchr(option.p, '\n', option.n))
+				continue; /* those that fit say enough */
+			memcpy(line + n, option.p, option.n);
+			n += option.n;
+			memcpy(line + n, ", ", 2);
+			n += 2;
+		}
+	}
+	if (!any)
 		return false;
-	n = snprintf(line, sizeof line, "Unsupported: %.*s\r\n", (int)option.n, option.p);
-	if (n < 0 || (size_t)n >= sizeof line)
-		return false;
-	reply(u, from, h, 420, line);
+	memcpy(line + n - 2, "\r\n", 3);
+	reply(u, from, h, 420, n < sizeof name ? NULL : line);
 	return true;
 }
 
