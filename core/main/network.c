@@ -212,13 +212,26 @@ static void moved(struct network *w, uint32_t at, const struct sip_interface *no
 		reg_engine_moved(w->app->engine, name);
 }
 
+/* Those on every address send from where the kernel says, and that may have changed. */
+static void follow_kernel(struct network *w)
+{
+	for (uint32_t i = 0; i < w->conf->n_sip_interface; i++) {
+		const struct conf_sip_interface *x = &w->conf->sip_interface[i];
+
+		if (x->addr.family || x->device || x->closed)
+			continue;
+		rg_notice("SIP interface %s sends from another address", x->row.name);
+		reg_engine_moved(w->app->engine, x->row.name);
+	}
+}
+
 static void look(void *arg)
 {
 	struct network *w = arg;
 	uint32_t n = w->conf->n_sip_interface;
 	struct sip_interface *list = interfaces(w->conf), *was = w->open;
 	char where[RG_ADDR_TEXT];
-	bool differs = false;
+	bool differs = false, elsewhere = w->app->engine && sip_stack_moved(w->app->stack);
 	struct rg_addr bad;
 	int err;
 
@@ -237,6 +250,8 @@ static void look(void *arg)
 		if (!same_places(&list[i], &was[i]))
 			moved(w, i, &list[i]);
 	g_free(was);
+	if (elsewhere)
+		follow_kernel(w);
 	plan(w);
 }
 

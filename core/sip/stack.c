@@ -390,6 +390,11 @@ int sip_stack_name_servers(struct sip_stack *s, const char *common, const char *
 	return resolver_servers(s->resolver, common, own, n);
 }
 
+bool sip_stack_moved(struct sip_stack *s)
+{
+	return sip_transport_moved(s->transport);
+}
+
 void sip_stack_ping(struct sip_stack *s, uint32_t every_ms)
 {
 	sip_transport_ping(s->transport, every_ms);

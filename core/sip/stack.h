@@ -29,6 +29,7 @@ void sip_stack_contexts(struct sip_stack *, struct sip_tls_contexts *);
  * could not be had.  0 or an errno (EADDRINUSE, EADDRNOTAVAIL, EACCES ...). */
 int sip_stack_interfaces(struct sip_stack *, const struct sip_interface *, size_t n,
 			 struct rg_addr *bad);
+bool sip_stack_moved(struct sip_stack *); /* sip_transport_moved() */
 /* CRLF keep-alive of our connections (RFC 5626 4.4.1): about every so many ms, up to 20 %
  * earlier; one that gives no pong in 10 s is broken.  0 (at first): none. */
 void sip_stack_ping(struct sip_stack *, uint32_t every_ms);

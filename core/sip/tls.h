@@ -45,8 +45,8 @@ bool sip_tls_contexts_serve(const struct sip_tls_contexts *, const char *name);
 
 struct sip_tls;
 
-/* On a connected descriptor.  tls_name: rg_tls_name().  A context that is gone is "default".  require: -1 as the
- * context says.  0 or an error. */
+/* On a connected descriptor.  tls_name: rg_tls_name().  A context that is gone is
+ * "default".  require: -1 as the context says.  0 or an error. */
 int sip_tls_client(struct sip_tls **, struct sip_tls_contexts *, const char *tls_name,
 		   const struct rg_addr *peer, int fd);
 int sip_tls_server(struct sip_tls **, struct sip_tls_contexts *, const char *context, int require,

@@ -7,25 +7,17 @@
 #include <unistd.h>
 
 #include "regway/plugin.h"
+#include "sip/place.h"
+#include "sip/source.h"
 #include "sip/tls.h"
 
-#ifndef IPV6_PREFER_SRC_PUBLIC
-#define IPV6_PREFER_SRC_PUBLIC 2 /* <linux/in6.h>, which <netinet/in.h> excludes */
-#endif
-
-enum { SOURCES_MOST = 4096, SOURCE_MS = 30000, ROUNDS = 4 };
+enum { ROUNDS = 4 };
 
 /* A local port that is open, of an interface or of an account. */
 struct local {
 	struct rg_addr bound; /* all zero is every address of the family */
 	uint32_t number;
 	bool used, own;
-};
-
-/* Which of our addresses the kernel would use towards a peer. */
-struct source {
-	struct rg_addr peer, local;
-	rg_ms until;
 };
 
 struct sip_transport {
@@ -35,7 +27,7 @@ struct sip_transport {
 	struct sip_tls_contexts *contexts;
 	GArray *interface; /* struct sip_interface */
 	GHashTable *local; /* struct local, by itself */
-	GHashTable *source;
+	struct sip_sources *source;
 };
 
 uint32_t sip_carrier_number(struct sip_carrier *c)
@@ -79,17 +71,6 @@ static gboolean local_equal(gconstpointer a, gconstpointer b)
 	return rg_addr_equal(&((const struct local *)a)->bound, &((const struct local *)b)->bound);
 }
 
-static guint source_hash(gconstpointer k)
-{
-	return rg_addr_hash(&((const struct source *)k)->peer);
-}
-
-static gboolean source_equal(gconstpointer a, gconstpointer b)
-{
-	return rg_addr_same_ip(&((const struct source *)a)->peer,
-			       &((const struct source *)b)->peer);
-}
-
 int sip_transport_new(struct sip_transport **tp, struct sip_loop *loop, struct sip_pool *pool,
 		      struct sip_stats *stats, const struct sip_transport_env *env)
 {
@@ -98,7 +79,7 @@ int sip_transport_new(struct sip_transport **tp, struct sip_loop *loop, struct s
 	t->c = (struct sip_carrier){ .loop = loop, .pool = pool, .stats = stats, .env = *env };
 	t->interface = g_array_new(FALSE, FALSE, sizeof(struct sip_interface));
 	t->local = g_hash_table_new_full(local_hash, local_equal, g_free, NULL);
-	t->source = g_hash_table_new_full(source_hash, source_equal, g_free, NULL);
+	t->source = sip_sources_new(sip_loop_timers(loop));
 	t->udp = sip_udp_new(&t->c);
 	t->tcp = sip_tcp_new(&t->c);
 	sip_loop_at_end(loop, flush, t);
@@ -167,53 +148,10 @@ static const struct sip_interface *interface_at(const struct sip_transport *t, u
 	return NULL;
 }
 
-/* The addresses an interface is on; returns how many. */
-static unsigned places(const struct sip_interface *i, struct rg_addr at[2])
-{
-	if (i->closed)
-		return 0;
-	at[0] = i->addr;
-	at[1] = i->addr6;
-	if (!i->addr.family) {
-		at[0].family = 4;
-		if (!i->addr6.family)
-			at[1].family = 6;
-	}
-	return at[1].family ? 2 : 1;
-}
-
-/* The one for that family; false: there is none. */
-static bool place_of(const struct sip_interface *i, uint8_t family, struct rg_addr *at)
-{
-	struct rg_addr two[2];
-	unsigned n = places(i, two);
-
-	for (unsigned k = 0; k < n; k++)
-		if (two[k].family == family) {
-			*at = two[k];
-			return true;
-		}
-	return false;
-}
-
-static bool on_place(const struct sip_interface *i, const struct rg_addr *addr)
-{
-	struct rg_addr at;
-
-	return place_of(i, addr->family, &at) && rg_addr_same_ip(&at, addr);
-}
-
-/* IPv6 is not on every machine: on every address it is had where it can be. */
-static bool optional(const struct sip_interface *i, const struct rg_addr *at, int err)
-{
-	return !i->addr.family && !i->addr6.family && at->family == 6 &&
-	       (err == EAFNOSUPPORT || err == EADDRNOTAVAIL);
-}
-
 static bool address_stays(const struct sip_interface *is, size_t n, const struct rg_addr *addr)
 {
 	for (size_t i = 0; i < n; i++)
-		if (on_place(&is[i], addr))
+		if (sip_on_place(&is[i], addr))
 			return true;
 	return false;
 }
@@ -239,11 +177,6 @@ static bool make_way(struct sip_transport *t, uint16_t port, uint8_t transport)
 	return any;
 }
 
-static uint16_t port_of(const struct sip_interface *i, uint8_t transport)
-{
-	return transport == RG_UDP ? i->udp : transport == RG_TCP ? i->tcp : i->tls;
-}
-
 static const char *context_of(const struct sip_interface *i)
 {
 	return i->tls_context && *i->tls_context ? i->tls_context : "default";
@@ -252,7 +185,7 @@ static const char *context_of(const struct sip_interface *i)
 /* Nobody can connect to a TLS port without a certificate. */
 static bool wanted(const struct sip_transport *t, const struct sip_interface *i, uint8_t transport)
 {
-	return port_of(i, transport) &&
+	return sip_port_of(i, transport) &&
 	       (transport != RG_TLS ||
 		(t->contexts && sip_tls_contexts_serve(t->contexts, context_of(i))));
 }
@@ -260,7 +193,7 @@ static bool wanted(const struct sip_transport *t, const struct sip_interface *i,
 static int open_one(struct sip_transport *t, const struct sip_interface *i,
 		    const struct rg_addr *at, uint8_t transport)
 {
-	uint16_t port = port_of(i, transport);
+	uint16_t port = sip_port_of(i, transport);
 	struct local *l;
 	int err = open_local(t, at, port, transport, &l);
 
@@ -268,7 +201,7 @@ static int open_one(struct sip_transport *t, const struct sip_interface *i,
 		err = open_local(t, at, port, transport, &l);
 	if (!err)
 		l->used = true;
-	return err && !optional(i, at, err) ? err : 0;
+	return err && !sip_place_optional(i, at, err) ? err : 0;
 }
 
 static int open_all(struct sip_transport *t, const struct sip_interface *is, size_t n,
@@ -276,7 +209,7 @@ static int open_all(struct sip_transport *t, const struct sip_interface *is, siz
 {
 	for (size_t i = 0; i < n; i++) {
 		struct rg_addr at[2];
-		unsigned two = places(&is[i], at);
+		unsigned two = sip_places(&is[i], at);
 
 		for (uint8_t tp = RG_UDP; tp <= RG_TLS; tp++)
 			for (unsigned k = 0; wanted(t, &is[i], tp) && k < two; k++) {
@@ -285,7 +218,7 @@ static int open_all(struct sip_transport *t, const struct sip_interface *is, siz
 				if (!err)
 					continue;
 				*bad = at[k];
-				bad->port = port_of(&is[i], tp);
+				bad->port = sip_port_of(&is[i], tp);
 				bad->transport = tp;
 				return err;
 			}
@@ -320,11 +253,12 @@ static void mark(struct sip_transport *t, const struct sip_interface *is, size_t
 		((struct local *)p)->used = false;
 	for (size_t i = 0; i < n; i++) {
 		struct rg_addr at[2];
-		unsigned two = places(&is[i], at);
+		unsigned two = sip_places(&is[i], at);
 
 		for (uint8_t tp = RG_UDP; tp <= RG_TLS; tp++)
 			for (unsigned k = 0; wanted(t, &is[i], tp) && k < two; k++) {
-				struct local *l = find_local(t, &at[k], port_of(&is[i], tp), tp);
+				uint16_t port = sip_port_of(&is[i], tp);
+				struct local *l = find_local(t, &at[k], port, tp);
 
 				if (l)
 					l->used = true;
@@ -338,7 +272,7 @@ static void adopt(struct sip_transport *t, const struct sip_interface *is, size_
 
 	for (guint i = 0; i < t->interface->len; i++) {
 		struct sip_interface *was = &g_array_index(t->interface, struct sip_interface, i);
-		unsigned two = places(was, at);
+		unsigned two = sip_places(was, at);
 
 		for (unsigned k = 0; k < two; k++)
 			if (!address_stays(is, n, &at[k]))
@@ -348,7 +282,7 @@ static void adopt(struct sip_transport *t, const struct sip_interface *is, size_
 	if (n)
 		g_array_append_vals(t->interface, is, (guint)n);
 	for (size_t i = 0; i < n; i++) {
-		unsigned two = places(&is[i], at);
+		unsigned two = sip_places(&is[i], at);
 
 		for (unsigned k = 0; k < two; k++) {
 			struct local *l = find_local(t, &at[k], is[i].tls, RG_TLS);
@@ -388,7 +322,7 @@ int sip_transport_interfaces(struct sip_transport *t, const struct sip_interface
 	} else {
 		adopt(t, is, n);
 		sweep(t, is, n);
-		g_hash_table_remove_all(t->source);
+		sip_sources_forget(t->source);
 	}
 	g_free(old);
 	return err;
@@ -402,14 +336,14 @@ int sip_transport_open(struct sip_transport *t, uint32_t interface, uint16_t por
 
 	if (!i || i->closed)
 		return EADDRNOTAVAIL;
-	n = places(i, at);
+	n = sip_places(i, at);
 	for (unsigned k = 0; k < n; k++) {
 		struct local *l;
 		int err = open_local(t, &at[k], port, RG_UDP, &l);
 
 		if (!err)
 			l->own = true;
-		else if (!optional(i, &at[k], err)) {
+		else if (!sip_place_optional(i, &at[k], err)) {
 			sip_transport_close(t, interface, port);
 			return err;
 		}
@@ -421,7 +355,7 @@ void sip_transport_close(struct sip_transport *t, uint32_t interface, uint16_t p
 {
 	const struct sip_interface *i = interface_at(t, interface);
 	struct rg_addr at[2];
-	unsigned n = i ? places(i, at) : 0;
+	unsigned n = i ? sip_places(i, at) : 0;
 
 	for (unsigned k = 0; k < n; k++) {
 		struct local *l = find_local(t, &at[k], port, RG_UDP);
@@ -457,57 +391,6 @@ uint32_t sip_transport_rcvbuf(const struct sip_transport *t)
 
 /* ---- the way to a peer ------------------------------------------------------------------ */
 
-static int ask_kernel(const struct rg_addr *peer, struct rg_addr *local)
-{
-	union sip_sockaddr sa;
-	socklen_t len = sip_sockaddr(&sa, peer);
-	int fd = socket(sa.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0), err = 0;
-	int lasting = IPV6_PREFER_SRC_PUBLIC; /* a Contact outlives a temporary address */
-
-	if (fd < 0)
-		return errno;
-	if (peer->family == 6)
-		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_ADDR_PREFERENCES, &lasting, sizeof lasting);
-	if (!peer->port)
-		sa.in.sin_port = htons(5060);
-	if (connect(fd, &sa.sa, len))
-		err = errno;
-	len = sizeof sa;
-	if (!err && getsockname(fd, &sa.sa, &len))
-		err = errno;
-	close(fd);
-	if (!err)
-		sip_sockaddr_get(&sa, local);
-	return err;
-}
-
-static int source_for(struct sip_transport *t, const struct rg_addr *peer, struct rg_addr *local)
-{
-	rg_ms now = rg_now(sip_loop_timers(t->c.loop));
-	struct source key = { .peer = *peer }, *s = g_hash_table_lookup(t->source, &key);
-	struct rg_addr found = { 0 };
-	int err;
-
-	if (!s || s->until < now) {
-		err = ask_kernel(peer, &found);
-		if (err)
-			return err;
-		if (!s) {
-			if (g_hash_table_size(t->source) >= SOURCES_MOST)
-				g_hash_table_remove_all(t->source);
-			s = g_new0(struct source, 1);
-			s->peer = *peer;
-			g_hash_table_add(t->source, s);
-		}
-		s->local = found;
-		s->until = now + SOURCE_MS;
-	}
-	local->family = s->local.family;
-	local->scope = s->local.scope;
-	memcpy(local->ip, s->local.ip, sizeof local->ip);
-	return 0;
-}
-
 int sip_transport_hop(struct sip_transport *t, uint32_t interface, uint16_t local_port,
 		      const struct rg_addr *peer, const char *tls_name, bool connect,
 		      struct sip_hop *hop)
@@ -522,9 +405,11 @@ int sip_transport_hop(struct sip_transport *t, uint32_t interface, uint16_t loca
 		return EADDRNOTAVAIL;
 	if (peer->transport > RG_TLS)
 		return EPROTONOSUPPORT;
-	if (!place_of(i, peer->family, &from))
+	if (!sip_place_of(i, peer->family, &from))
 		return EAFNOSUPPORT;
-	port = peer->transport == RG_UDP && local_port ? local_port : port_of(i, peer->transport);
+	port = sip_port_of(i, peer->transport);
+	if (peer->transport == RG_UDP && local_port)
+		port = local_port;
 	hop->peer = *peer;
 	hop->local = from;
 	hop->local.port = port;
@@ -533,7 +418,7 @@ int sip_transport_hop(struct sip_transport *t, uint32_t interface, uint16_t loca
 	if (!port && peer->transport != RG_TLS)
 		return EADDRNOTAVAIL;
 	if (sip_addr_is_any(&from)) {
-		err = source_for(t, peer, &hop->local);
+		err = sip_source(t->source, peer, &hop->local);
 		if (err)
 			return err;
 	}
@@ -552,7 +437,7 @@ static bool on_address(const struct sip_interface *i, const struct rg_addr *loca
 {
 	struct rg_addr at;
 
-	return place_of(i, local->family, &at) &&
+	return sip_place_of(i, local->family, &at) &&
 	       (any ? sip_addr_is_any(&at) : rg_addr_same_ip(&at, local));
 }
 
@@ -570,7 +455,7 @@ bool sip_transport_interface(const struct sip_transport *t, const struct sip_hop
 				continue;
 			*position = i->position;
 			*own_port = 0;
-			if (port_of(i, hop->local.transport) == hop->local.port)
+			if (sip_port_of(i, hop->local.transport) == hop->local.port)
 				return true;
 			own = own ? own : i;
 		}
@@ -596,7 +481,7 @@ int sip_transport_way(struct sip_transport *t, const struct rg_addr *local,
 
 			if (!on_address(i, local, any))
 				continue;
-			if (port_of(i, local->transport) == local->port)
+			if (sip_port_of(i, local->transport) == local->port)
 				return sip_transport_hop(t, i->position, 0, peer, tls_name, true,
 							 hop);
 			second = second ? second : i;
@@ -628,6 +513,11 @@ void sip_transport_ping(struct sip_transport *t, uint32_t every_ms)
 	sip_tcp_ping(t->tcp);
 }
 
+bool sip_transport_moved(struct sip_transport *t)
+{
+	return sip_sources_changed(t->source);
+}
+
 void sip_transport_trace(struct sip_transport *t, bool on)
 {
 	t->c.trace = on;
@@ -644,6 +534,6 @@ void sip_transport_free(struct sip_transport *t)
 	sip_tls_contexts_unref(t->contexts);
 	g_array_free(t->interface, TRUE);
 	g_hash_table_destroy(t->local);
-	g_hash_table_destroy(t->source);
+	sip_sources_free(t->source);
 	g_free(t);
 }

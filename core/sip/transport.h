@@ -107,6 +107,10 @@ int sip_transport_way(struct sip_transport *, const struct rg_addr *local,
 /* Least receive buffer among the interfaces' UDP ports as obtained, bytes; 0: none. */
 uint32_t sip_transport_rcvbuf(const struct sip_transport *);
 
+/* The machine's addresses have changed: has that changed where an interface on every
+ * address sends from? */
+bool sip_transport_moved(struct sip_transport *);
+
 void sip_transport_trace(struct sip_transport *, bool on);
 
 /* ---- between the files of the transport ----------------------------------------- */
