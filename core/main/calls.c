@@ -25,7 +25,8 @@ static json_t *text(const char *s)
 static json_t *uri(const char *s)
 {
 	const char *scheme = strchr(s, ':'), *user = scheme ? scheme + 1 : s;
-	const char *at = strchr(user, '@'), *colon = memchr(user, ':', at ? (size_t)(at - user) : 0);
+	const char *at = strchr(user, '@');
+	const char *colon = memchr(user, ':', at ? (size_t)(at - user) : 0);
 	char *clean;
 	json_t *j;
 

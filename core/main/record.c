@@ -98,6 +98,7 @@ void record_close(struct record_file *f)
 struct record_file *record_open(const struct generation *g, bool check, struct rg_faults *faults)
 {
 	const char *name = g->conf->gateway.call_records, *file = NULL;
+	const struct schema_param *p;
 	uint32_t line;
 	int fd = -1, err;
 
@@ -122,8 +123,8 @@ struct record_file *record_open(const struct generation *g, bool check, struct r
 		f->fd = fd;
 		return f;
 	}
-	line = conf_global_line(g->conf, schema_find(g->schema, CONF_GATEWAY, "CallRecords")->number,
-				&file);
+	p = schema_find(g->schema, CONF_GATEWAY, "CallRecords");
+	line = conf_global_line(g->conf, p->number, &file);
 	rg_fault_add(faults, RG_FAULT_ERROR, file, line, "CallRecords %s: %s", name,
 		     err == EINVAL ? "neither an absolute path nor \"journal\"" : g_strerror(err));
 	return NULL;

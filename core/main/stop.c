@@ -76,8 +76,8 @@ void app_stop(struct app *app)
 
 	if (app->stop == RUNNING) {
 		/* systemd is to wait as long as we may take */
-		notify("STOPPING=1\nSTATUS=stopping, %" PRIu32 " calls\nEXTEND_TIMEOUT_USEC=%" PRIu64,
-		       calls, (patience + UINT64_C(30)) * 1000000);
+		notify("STOPPING=1\nSTATUS=stopping, %" PRIu32 " calls\nEXTEND_TIMEOUT_USEC=%"
+		       PRIu64, calls, (patience + UINT64_C(30)) * 1000000);
 		if (calls)
 			rg_notice("stopping: waiting up to %" PRIu32 " s for %" PRIu32 " calls",
 				  patience, calls);
