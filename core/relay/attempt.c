@@ -101,8 +101,8 @@ static void frame_routes(struct frame *f, const struct reg_leg *l)
 
 	if (l->initial_route) {
 		out_lit(&f->out, "<sip:");
-		if (*l->tls_name)
-			out_str(&f->out, l->tls_name);
+		if (*l->tls_name && !strchr(l->tls_name, ':'))
+			out_mem(&f->out, l->tls_name, rg_tls_domain(l->tls_name));
 		else
 			out_address(&f->out, &l->server);
 		out_lit(&f->out, ";lr;transport=");

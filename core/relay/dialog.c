@@ -50,6 +50,8 @@ static uint8_t transport_of(const struct sip_uri *u, uint8_t transport)
 		return RG_UDP;
 	if (span_is(t, "tcp"))
 		return RG_TCP;
+	if (span_is(t, "tls"))
+		return RG_TLS;
 	return transport;
 }
 
@@ -61,7 +63,7 @@ bool uri_address(struct span uri, uint8_t transport, struct rg_addr *a, struct s
 	if (!sip_uri_parse(uri, u) || !u->host.n)
 		return false;
 	a->transport = transport_of(u, transport);
-	a->port = u->port ? u->port : 5060;
+	a->port = u->port ? u->port : a->transport == RG_TLS ? 5061 : 5060;
 	if (u->host.n >= sizeof host)
 		return false;
 	memcpy(host, u->host.p, u->host.n);
@@ -172,8 +174,16 @@ int dialog_hop(const struct pair *p, enum side s, struct sip_hop *hop)
 {
 	const struct dialog *d = &p->dialog[s];
 	const struct leg *l = &p->call->leg[s];
+	struct sip_transport *t = p->call->relay->parts->transport;
 
-	return sip_transport_way(p->call->relay->parts->transport, &l->hop.local,
+	/* Whom a certificate would have to be for is not told by a Contact: what is verified is
+	 * the connection that the dialog began on. */
+	if (l->hop.peer.transport == RG_TLS && sip_transport_alive(t, &l->hop) &&
+	    (!d->next.family || rg_addr_same_ip(&d->next, &l->hop.peer))) {
+		*hop = l->hop;
+		return 0;
+	}
+	return sip_transport_way(t, &l->hop.local,
 				 d->next.family ? &d->next : &l->hop.peer, "", hop);
 }
 

@@ -75,7 +75,8 @@ static void hop_of_answer(struct exchange *x, const struct frame *f, const struc
 		uri = na.uri;
 	if (!uri_address(uri, from->peer.transport, &a, &u))
 		a = from->peer;
-	if (sip_transport_way(x->call->relay->parts->transport, &from->local, &a, "", hop))
+	if ((a.transport == RG_TLS && rg_addr_same_ip(&a, &from->peer)) ||
+	    sip_transport_way(x->call->relay->parts->transport, &from->local, &a, "", hop))
 		*hop = *from;
 }
 

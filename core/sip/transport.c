@@ -499,6 +499,11 @@ int sip_transport_send(struct sip_transport *t, const struct sip_hop *hop, struc
 					      sip_udp_send(t->udp, hop, b);
 }
 
+bool sip_transport_alive(const struct sip_transport *t, const struct sip_hop *hop)
+{
+	return !(hop->socket & SIP_SOCKET_TCP) || sip_tcp_alive(t->tcp, hop->socket);
+}
+
 void sip_transport_silent(struct sip_transport *t, const struct sip_hop *hop, rg_ms since)
 {
 	if (hop->socket & SIP_SOCKET_TCP)

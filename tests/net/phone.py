@@ -136,7 +136,8 @@ class Leg:
 
     @property
     def contact(self):
-        way = ";transport=tcp" if isinstance(self.way, Connection) or self.way[0] == "tcp" else ""
+        kind = self.way.transport if isinstance(self.way, Connection) else self.way[0]
+        way = ";transport=" + kind if kind != "udp" else ""
         return "sip:%s@%s:%d%s" % (self.phone.user, self.phone.address, self.phone.port, way)
 
     def learn(self, sent, m):
