@@ -117,7 +117,7 @@ static void can_be_worked_with(const struct sip_buf *b)
 {
 	struct sip_revision none = { .cseq = 0 };
 	struct sip_buf *again = sip_translate_again(pool, b, &none);
-	struct sip_buf *cancel = sip_message_cancel(pool, b);
+	struct sip_buf *cancel = sip_message_cancel(pool, b, (struct span){ NULL, 0 });
 	struct sip_head h;
 
 	MUST(again && again->len == b->len && !memcmp(again->data, b->data, b->len));
