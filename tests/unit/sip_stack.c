@@ -118,7 +118,7 @@ static void everything_else(void **state)
 			fail_msg("%s: %.*s", asked[i].method, (int)strcspn(r, "\r"), r);
 	}
 	assert_non_null(strstr(ask("OPTIONS", "sip:x", "", "Require: foo, bar\r\n"),
-			       "\r\nUnsupported: foo\r\n"));
+			       "\r\nUnsupported: foo, bar\r\n"));
 	assert_true(starts(ask_raw("OPTIONS sip:x SIP/7.0\r\nVia: SIP/2.0/UDP h;rport\r\nFrom: a\r\n"
 				   "To: b\r\nCall-ID: c\r\nCSeq: 1 OPTIONS\r\n\r\n", false),
 			   "SIP/2.0 505 "));
