@@ -16,9 +16,10 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 class Space:
-    """A network namespace, kept by a process."""
+    """A network namespace, kept by a process.  "with space:" is this thread in it."""
 
     def __init__(self, c):
+        self.c = c
         self.keeper = rig.spawn(["unshare", "-n", "sleep", "300"])
         c.stack.append(self.keeper.wait)
         c.stack.append(self.keeper.kill)
@@ -28,14 +29,21 @@ class Space:
         self.wrap = ("nsenter", "-t", str(self.keeper.pid), "-n")
         self.ip("link", "set", "lo", "up")
 
+    def run(self, *argv, **kw):
+        return subprocess.run([*self.wrap, *argv], capture_output=True, text=True, timeout=60, **kw)
+
     def ip(self, *argv, **kw):
-        done = subprocess.run([*self.wrap, "ip", *argv], capture_output=True, text=True, timeout=60, **kw)
+        done = self.run("ip", *argv, **kw)
         check(done.returncode == 0, "ip %s: %s" % (" ".join(argv), done.stderr))
         return done.stdout
 
-    def enter(self):
+    def __enter__(self):
         """This thread alone; sockets stay where they were made."""
         enter(self.path)
+        return self
+
+    def __exit__(self, *_):
+        enter("/proc/%d/ns/net" % os.getpid())
 
 
 def enter(path):
@@ -66,11 +74,8 @@ class Wire:
         self.lab, self.near, self.far = lab, "near%d" % number, "far%d" % number
         self.local, self.remote = "10.9.%d.1" % number, "10.9.%d.2" % number
         self.make()
-        lab.far.enter()
-        try:
+        with lab.far:
             self.registrar = digest_registrar(self.remote)
-        finally:
-            enter("/proc/%d/ns/net" % os.getpid())
         lab.c.stack.append(self.registrar.close)
 
     def make(self):
@@ -108,7 +113,7 @@ def permitted():
     return None
 
 
-def run(file, net, jobs):
+def run(file, net, jobs, limit=58):
     """The cases of a test program, inside a namespace of its own."""
     if not os.environ.get("RG_SPACE_INSIDE"):
         how = permitted()
@@ -117,4 +122,4 @@ def run(file, net, jobs):
             return
         os.execvpe("unshare", ["unshare", *how, sys.executable, "-B", os.path.abspath(file)],
                    {**os.environ, "RG_SPACE_INSIDE": "1"})
-    rig.main(net, jobs=jobs)
+    rig.main(net, jobs=jobs, limit=limit)
