@@ -134,6 +134,12 @@ bool sip_transport_interface(const struct sip_transport *t, const struct sip_hop
 	return true;
 }
 
+bool sip_transport_alive(const struct sip_transport *t, const struct sip_hop *hop)
+{
+	(void)t;
+	return hop->socket != 0;
+}
+
 /* ---- the stack --------------------------------------------------------------------------- */
 
 const struct sip_parts *sip_stack_parts(const struct sip_stack *s)
