@@ -180,6 +180,8 @@ static void build_ip_groups(struct load *l)
 		g->set = build_refer(l, &g->row, CONF_IP_GROUP, &l->w->proxy_set,
 				     c->n_proxy_set, d->set, "ProxySetName");
 		group_credentials(g, d);
+		if (g->set != CONF_NONE && !*c->proxy_set[g->set].contact_name)
+			c->proxy_set[g->set].contact_name = g->contact_name;
 	}
 	build_names(l, CONF_IP_GROUP, &l->w->ip_group, c->ip_group, c->n_ip_group);
 }

@@ -321,6 +321,9 @@ static void check_texts(struct load *l, const struct conf_account *a)
 		row_error(l, &a->row,
 			  "account %s: ContactUser = %s cannot be the user of a URI",
 			  a->row.name, a->contact_user);
+	if (strpbrk(a->security_client, "\r\n\"<>"))
+		row_error(l, &a->row, "account %s: SecurityClient = %s is no list of mechanisms",
+			  a->row.name, a->security_client);
 	if (strcmp(a->contact_address, "local") &&
 	    strcmp(a->contact_address, "received") &&
 	    (!*a->contact_address || host_is_bad(a->contact_address)))

@@ -85,6 +85,7 @@ struct conf_proxy_set {
 	int8_t dns_method; /* -1: ProxyDNSQueryType */
 	bool prefer_ipv6;
 	const char *tls_context;
+	const char *contact_name; /* of the first IP group with the set that has one; "" */
 	uint32_t total_timeout; /* s, 0 none */
 	int8_t retry_counts;	/* -1 unset */
 	uint32_t register_rate; /* a second, 0 unlimited */
@@ -131,7 +132,12 @@ struct conf_account {
 	const char *host_name, *contact_user, *username, *password;
 	const char *contact_address; /* "local", "received" or an address[:port] */
 	uint32_t max_calls, max_call_rate;
+	const char *security_client; /* SecurityClient; "": no mediasec */
 	uint8_t reg; /* enum rg_regmode */
+	uint8_t gruu; /* 0 none, 1 public, 2 temporary: enum reg_gruu */
+	uint8_t caller_identity; /* CallerIdentity: enum conf_asserted */
+	bool flow; /* Outbound */
+	bool keep_nonce;
 	uint8_t stickiness; /* RegistrarStickiness, for 400 or 500 and status */
 	bool own_port;	    /* UDPPortAssignment */
 	bool withheld; /* its trunk group does not register per account */

@@ -223,6 +223,7 @@ void build_proxy_sets(struct load *l)
 		set_interface(l, &c->proxy_set[i],
 			      (void *)load_draft(l, CONF_PROXY_SET, i));
 		set_redundancy(l, &c->proxy_set[i]);
+		c->proxy_set[i].contact_name = "";
 	}
 	build_names(l, CONF_PROXY_SET, &l->w->proxy_set, c->proxy_set, c->n_proxy_set);
 }

@@ -61,6 +61,20 @@ static const struct schema_param rows[] = {
 	ROW_STR(ACCOUNT, "ContactAddress", account, a.contact_address, 255, "local",
 		"Host of the Contact: local, received (as the server saw us), or an "
 		"address[:port]."),
+	ROW_BOOL(ACCOUNT, "Outbound", account, a.flow, "0",
+		"The Contact of REGISTERs has reg-id and +sip.instance (RFC 5626)."),
+	ROW_INT(ACCOUNT, "GRUU", account, a.gruu, 0, 2, "0", "Disable=0,Public=1,Temporary=2",
+		"Contact of calls is the GRUU that the registrar gives (RFC 5627)."),
+	ROW_STR(ACCOUNT, "SecurityClient", account, a.security_client, 255, "",
+		"Value of Security-Client, as sdes-srtp;mediasec: the protection of media is "
+		"negotiated with the registrar; empty: it is not."),
+	ROW_BOOL(ACCOUNT, "KeepNonce", account, a.keep_nonce, "1",
+		"A REGISTER shows the credentials that the last one did; 0: it waits for the "
+		"challenge, for registrars that count an old nonce as a failed attempt."),
+	ROW_INT(ACCOUNT, "CallerIdentity", account, a.caller_identity, 0, 2, "0",
+		"From=0,P-Asserted-Identity=1,P-Preferred-Identity=2",
+		"Where calls have the caller's number; other than From: that has the user of the "
+		"AOR."),
 	ROW_INT(ACCOUNT, "MaxCalls", account, a.max_calls, 0, 10000000, "0", NULL,
 		"Most calls at a time; 0: unlimited."),
 	ROW_INT(ACCOUNT, "MaxCallRate", account, a.max_call_rate, 0, 1000000, "0", NULL,

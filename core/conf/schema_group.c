@@ -13,7 +13,8 @@ static const struct schema_param rows[] = {
 		"Host of Request-URIs towards the group and of From of calls it makes."),
 	ROW_STR(IP_GROUP, "ContactUser", ip_group, g.contact_user, 60, "",
 		"User of the AOR of accounts that serve this group and have none of their own."),
-	ROW_STR(IP_GROUP, "ContactName", ip_group, g.contact_name, 255, "", "Host of the Contact."),
+	ROW_STR(IP_GROUP, "ContactName", ip_group, g.contact_name, 255, "",
+		"Host of the Contact, also of OPTIONS to the servers of its proxy set."),
 	ROW_INT(IP_GROUP, "AuthenticationMode", ip_group, g.authentication_mode, 0, 3, "0",
 		"User Authenticates=0,SBC as Client=1,SBC as Server=2,SBC as Both Client and "
 		"Server=3",

@@ -78,7 +78,7 @@ void fsm_bind(struct reg_engine *e, struct reg_account *a, struct reg_server *s,
 {
 	struct rg_event ev = { .type = RG_EV_BOUND, .server = s->id, .expires = granted };
 	struct rg_act act = { .n = 0 };
-	uint32_t old = a->registrar;
+	uint32_t old = a->registrar, refused = a->refused;
 	char text[RG_ADDR_TEXT];
 
 	if (old != s->id) {
@@ -115,6 +115,8 @@ void fsm_bind(struct reg_engine *e, struct reg_account *a, struct reg_server *s,
 	if (old && old != s->id) {
 		leave_old(e, a, old);
 		count_bound(e, a, old, -1);
+	} else if (refused != s->id) {
+		leave_old(e, a, refused); /* its refresh failed, but its lease may live */
 	}
 	chain_act(e, a, &act);
 	park_bound(e, a);

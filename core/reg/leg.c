@@ -109,12 +109,32 @@ static void write_uri(char *out, size_t size, const char *user, const char *host
 	g_string_free(s, TRUE);
 }
 
+/* As the account in From, with the caller's number beside it. */
+static void identify_caller(const struct reg_route *r, struct reg_account *a,
+			    const struct reg_message *m, struct dress *d, struct reg_leg *leg)
+{
+	const char *caller = either(r->asserted, either(r->preferred, r->from_user));
+
+	leg->from_user = m->aor_user;
+	if (!*caller)
+		return;
+	write_uri(d->identity, sizeof d->identity, caller, m->aor_host);
+	if (a->conf->caller_identity == CONF_ASSERTED)
+		leg->asserted = d->identity;
+	else
+		leg->preferred = d->identity;
+}
+
 /* The account's address of record, where it is to be told besides From. */
-static void identify(struct reg_account *a, const struct reg_message *m, struct dress *d,
-		     struct reg_leg *leg)
+static void identify(const struct reg_route *r, struct reg_account *a,
+		     const struct reg_message *m, struct dress *d, struct reg_leg *leg)
 {
 	const struct conf_gateway *g = account_gateway(a);
 
+	if (a->conf->caller_identity != CONF_AS_IT_IS) {
+		identify_caller(r, a, m, d, leg);
+		return;
+	}
 	if (g->asserted_id != CONF_AS_IT_IS)
 		write_uri(d->identity, sizeof d->identity, m->aor_user, m->aor_host);
 	if (g->asserted_id == CONF_ASSERTED)
@@ -146,7 +166,9 @@ static void dress_account(struct reg_route *r, struct reg_account *a, struct reg
 	leg->contact_address = m.contact_address;
 	leg->headers = m.headers;
 	leg->service_route = a->registrar == s->id;
-	identify(a, &m, d, leg);
+	leg->gruu = a->registrar ? a->conf->gruu : 0;
+	leg->security = *a->conf->security_client;
+	identify(r, a, &m, d, leg);
 }
 
 /* As whoever sent it, to a group's servers or to an address. */
@@ -183,6 +205,7 @@ static void dress_caller(struct reg_route *r, struct reg_account *a, struct reg_
 
 	leg->caller_user = identity_user(a);
 	leg->caller_address = a->conf->contact_address;
+	leg->gruu = a->registrar ? a->conf->gruu : 0;
 	if (!home)
 		return;
 	lend(r, CALLER, a->gen);
@@ -209,7 +232,7 @@ static void go(struct reg_route *r, struct reg_server *s, const struct rg_addr *
 		.contact_address = "local", .asserted = "", .preferred = "", .username = "",
 		.password = "", .caller_user = "", .caller_username = "",
 		.caller_password = "", .caller_address = "local",
-		.keep_nonce = g->challenge_caching != 0,
+		.keep_nonce = g->challenge_caching && (!a || a->conf->keep_nonce),
 		.follow_redirect = g->redirects == CONF_3XX_FOLLOW, .media = media(r),
 		.dialogue = a && r->to_serving ? &a->dialogue : NULL,
 	};

@@ -28,6 +28,8 @@ struct reg_dialogue {
 	void *subscription; /* the network's: the dialog of the reg event package */
 };
 
+enum reg_gruu { REG_GRUU_NONE, REG_GRUU_PUBLIC, REG_GRUU_TEMPORARY };
+
 /* One REGISTER (or SUBSCRIBE).  Strings are valid during the call only, but for
  * credentials. */
 struct reg_message {
@@ -44,6 +46,9 @@ struct reg_message {
 	const char *contact_params; /* URI parameters, or "" */
 	const char *contact_address; /* "local", "received" or address[:port] */
 	const char *headers;	/* whole lines */
+	const char *security_client; /* value of Security-Client, or "" */
+	uint8_t gruu;		/* enum reg_gruu */
+	bool flow;		/* reg-id and +sip.instance in the Contact */
 	uint32_t expires;	/* s; 0: un-REGISTER */
 	bool all_contacts;	/* Contact: * */
 	bool empty_authorization, initial_route, keep_nonce;
@@ -73,6 +78,7 @@ struct reg_probe {
 	uint32_t interface;
 	const char *request_host;
 	const char *user, *host; /* REGISTER for sip:user@host; user NULL: OPTIONS */
+	const char *contact_host; /* OPTIONS: our name in From and Contact; "": our address */
 	/* User of a Contact of its own, which it removes although it was never bound; NULL: no
 	 * Contact, so that it only asks (RFC 3261 10.2.3). */
 	const char *contact;

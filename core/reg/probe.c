@@ -75,6 +75,7 @@ struct reg_probe probe_make(struct reg_engine *e, struct reg_server *s, enum reg
 		.server = s->addr, .tls_name = s->tls_name, .interface = server_interface(e, s),
 		.request_host = id->request_host, .budget_ms = request_time((unsigned)rtx, false),
 		.retransmissions = (uint8_t)MIN(rtx, 254),
+		.contact_host = ps ? ps->contact_name : "",
 	};
 	const struct reg_account *a;
 

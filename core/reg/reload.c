@@ -71,7 +71,8 @@ static bool same_identity(const struct conf *x, const struct conf_account *a,
 	       eq(group_name(x, a->serving), group_name(y, b->serving)) &&
 	       eq(group_name(x, a->served), group_name(y, b->served)) &&
 	       trunk_id(x, a) == trunk_id(y, b) && a->reg == b->reg &&
-	       eq(a->contact_address, b->contact_address);
+	       eq(a->contact_address, b->contact_address) && a->flow == b->flow &&
+	       (a->gruu != 0) == (b->gruu != 0);
 }
 
 static bool same_credentials(const struct conf *x, const struct conf_account *a,
@@ -79,7 +80,8 @@ static bool same_credentials(const struct conf *x, const struct conf_account *a,
 {
 	const struct conf_ip_group *g = &x->ip_group[a->serving], *h = &y->ip_group[b->serving];
 
-	if (!eq(a->username, b->username) || !eq(a->password, b->password))
+	if (!eq(a->username, b->username) || !eq(a->password, b->password) ||
+	    !eq(a->security_client, b->security_client))
 		return false;
 	return *a->username || *a->password ||
 	       (eq(g->username, h->username) && eq(g->password, h->password) &&
@@ -101,7 +103,9 @@ static enum change compare(const struct reg_plan *p, uint32_t from, uint32_t to)
 	if (policy == POLICY_REFRESH)
 		return REFRESH;
 	if (policy == POLICY_KEEP || a->withheld != b->withheld || a->max_calls != b->max_calls ||
-	    a->max_call_rate != b->max_call_rate || a->row.index != b->row.index)
+	    a->max_call_rate != b->max_call_rate || a->gruu != b->gruu ||
+	    a->keep_nonce != b->keep_nonce ||
+	    a->caller_identity != b->caller_identity || a->row.index != b->row.index)
 		return UPDATE;
 	return SAME;
 }

@@ -66,6 +66,9 @@ struct reg_leg {
 	/* The first P-Associated-URI of dialogue, where there is one, stands for asserted, or
 	 * for preferred where that is given (EnablePAssociatedURIHeader). */
 	bool associated_uri;
+	uint8_t gruu;		/* enum reg_gruu: that of the registration is our Contact on
+				 * the serving side's leg, whichever that is */
+	bool security;		/* with the Security-Verify of dialogue */
 	bool initial_route;	/* a Route to the server itself (UseInitialRoute) */
 	bool service_route;	/* the Service-Route of dialogue counts */
 	/* The account's: nonces and Service-Route; "" and NULL if there is no account.  Valid

@@ -78,9 +78,14 @@ static struct span frame_contact_uri(struct frame *f, const struct reg_leg *l,
 	char escaped[512];
 	struct out o = { escaped, escaped + sizeof escaped, false };
 	const char *from = f->out.p;
+	const char *gruu = l->gruu && l->dialogue ? sip_stack_gruu(l->dialogue) : NULL;
 	struct sip_name_addr na;
 	struct sip_uri u;
 
+	if (gruu) {
+		out_str(&f->out, gruu);
+		return frame_cut(f, from);
+	}
 	if (*l->contact_user)
 		out_user(&o, l->contact_user);
 	else if (sip_name_addr_parse(from_value, &na) && sip_uri_parse(na.uri, &u) && u.host.n)
@@ -174,6 +179,18 @@ static void frame_kept_credentials(struct frame *f, const struct reg_leg *l,
 			(struct span){ h->base + h->header_len, h->len - h->header_len });
 }
 
+/* What the registrar offered is told back to it (RFC 3329 2.3.1). */
+static void frame_security(struct frame *f, const struct reg_leg *l)
+{
+	const char *server = l->security && l->dialogue ? sip_stack_security(l->dialogue) : NULL;
+
+	if (!server)
+		return;
+	out_lit(&f->out, "Security-Verify: ");
+	out_str(&f->out, server);
+	out_lit(&f->out, "\r\nRequire: mediasec\r\nProxy-Require: mediasec\r\n");
+}
+
 static void frame_request(struct frame *f, struct call *c, const struct sip_head *h,
 			  const struct reg_leg *l, const struct sip_hop *hop)
 {
@@ -199,6 +216,7 @@ static void frame_request(struct frame *f, struct call *c, const struct sip_head
 	frame_names(f, c->relay, h);
 	from = f->out.p;
 	out_str(&f->out, l->headers);
+	frame_security(f, l);
 	frame_session_id(f, c, h);
 	f->o.headers = frame_cut(f, from);
 	f->o.keep_authorization = c->keep_authorization && !leg_has_credentials(leg);
@@ -219,6 +237,8 @@ static void begin_leg(struct call *c, const struct reg_leg *l, const struct sip_
 	caller->password = l->caller_password;
 	leg_set_contact(caller, l->caller_user, l->caller_address,
 			reg_route_dialogue(c->route));
+	if (l->gruu && !l->to_serving && reg_route_dialogue(c->route))
+		leg_set_gruu(caller, sip_stack_gruu(reg_route_dialogue(c->route)));
 	c->follow_redirect = l->follow_redirect;
 	c->keep_nonce = l->keep_nonce;
 	c->media = l->media;

@@ -240,6 +240,8 @@ void leg_of_caller(struct call *, const struct sip_hop *, const struct sip_head 
 /* Our Contact on it once the route is known; NULL or "": as it is. */
 void leg_set_contact(struct leg *, const char *user, const char *address,
 		     const struct reg_dialogue *);
+/* Our Contact on it is this URI; NULL: as it is. */
+void leg_set_gruu(struct leg *, const char *gruu);
 /* "sip:user@address" of ours; address as reg_leg.contact_address. */
 void leg_write_uri(struct out *, struct span user, const struct rg_addr *local,
 		   const char *address, const struct reg_dialogue *);

@@ -118,6 +118,12 @@ void leg_set_contact(struct leg *l, const char *user, const char *address,
 		leg_set(l, leg_id(l), leg_self(l), (struct span){ text, (size_t)(o.p - text) });
 }
 
+void leg_set_gruu(struct leg *l, const char *gruu)
+{
+	if (gruu)
+		leg_set(l, leg_id(l), leg_self(l), (struct span){ gruu, strlen(gruu) });
+}
+
 /* Header parameters are the endpoint's words about itself (RFC 3840): they go on. */
 struct span leg_write_contact(const struct leg *l, const struct sip_head *h, struct out *o)
 {

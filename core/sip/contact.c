@@ -186,6 +186,7 @@ static void consider(struct span value, const char *token, struct span uri, enum
 		return;
 	*best = r;
 	b->expires = t;
+	b->params = c.params;
 }
 
 void sip_binding_find(const struct sip_head *h, const char token[SIP_CONTACT_TOKEN],
@@ -195,11 +196,13 @@ void sip_binding_find(const struct sip_head *h, const char token[SIP_CONTACT_TOK
 	enum rank best = FOREIGN;
 	unsigned at = 0;
 
-	*b = (struct sip_binding){ 0, false, 0 };
+	*b = (struct sip_binding){ .contacts = 0 };
 	while (sip_next(h, H_CONTACT, &at, &line))
 		while (span_value(&line, &value))
 			consider(value, token, uri, &best, b);
 	b->ours = best > UNCLEAR || (best == UNCLEAR && b->contacts == 1);
-	if (!b->ours)
+	if (!b->ours) {
 		b->expires = 0;
+		b->params.n = 0;
+	}
 }

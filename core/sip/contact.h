@@ -22,6 +22,7 @@ struct sip_binding {
 	unsigned contacts;
 	bool ours;
 	uint32_t expires; /* of ours; UINT32_MAX: it does not say */
+	struct span params; /* of its header */
 };
 
 bool sip_uri_part(struct span, struct sip_uri_part *);
@@ -31,8 +32,9 @@ bool sip_uri_same(struct span, struct span);
 bool sip_contact_part(struct span value, struct sip_contact_part *);
 
 /* Ours is the Contact with our token; else the one whose URI is the one we sent, be it
- * without its transport; else the only one, if it has no other gateway's token and shares user or host with ours.
- * Of several the one that lasts longest.  uri p NULL: not known any more. */
+ * without its transport; else the only one, if it has no other gateway's token and shares
+ * user or host with ours.  Of several the one that lasts longest.  uri p NULL: not known
+ * any more. */
 void sip_binding_find(const struct sip_head *, const char token[SIP_CONTACT_TOKEN],
 		      struct span uri, struct sip_binding *);
 

@@ -36,8 +36,8 @@ enum digest_verdict digest_challenge(struct digest **dp, const char *const *valu
 				     const char *username, const char *password);
 
 /* Write a whole "Authorization: Digest ...\r\n" (Proxy-Authorization) line for the first
- * realm, without a terminator.  uri is the digest-uri, as in the request line; body (NULL if there is
- * none) counts with qop auth-int only.  The nonce count goes up.  Returns the bytes
+ * realm, without a terminator.  uri is the digest-uri, as in the request line; body (NULL
+ * if there is none) counts with qop auth-int only.  The nonce count goes up.  Returns the bytes
  * written; 0, and nothing was counted, if it does not fit in size or a string holds a
  * control character. */
 size_t digest_authorize(struct digest *, char *buf, size_t size, const char *username,
@@ -45,8 +45,8 @@ size_t digest_authorize(struct digest *, char *buf, size_t size, const char *use
 			size_t body_len);
 
 /* The value of an Authentication-Info or Proxy-Authentication-Info header: its
- * nextnonce replaces the nonce, where there is one realm only.  Anything unreadable is ignored (the server will
- * then say stale). */
+ * nextnonce replaces the nonce, where there is one realm only.  Anything unreadable is
+ * ignored (the server will then say stale). */
 void digest_info(struct digest *, const char *value, size_t len);
 
 struct digest *digest_next(const struct digest *); /* of another realm, or NULL */

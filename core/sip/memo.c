@@ -3,6 +3,10 @@
 #include <glib.h>
 #include <string.h>
 
+#include "sip/translate.h"
+
+enum { GRUU_MOST = 255 };
+
 void sip_memo_forget_nonces(struct sip_memo *m)
 {
 	digest_free(m->www);
@@ -16,15 +20,30 @@ static void clear(struct sip_memo *m)
 	g_free(m->service_route);
 	g_free(m->path);
 	g_free(m->associated);
+	g_free(m->security);
+	g_free(m->gruu);
 	memset(m, 0, sizeof *m);
+}
+
+struct sip_memo *sip_memo_new(const struct rg_addr *server)
+{
+	struct sip_memo *m = g_new0(struct sip_memo, 1);
+
+	m->server = *server;
+	return m;
+}
+
+void sip_memo_free(struct sip_memo *m)
+{
+	if (!m)
+		return;
+	clear(m);
+	g_free(m);
 }
 
 void sip_memo_drop(struct reg_dialogue *d)
 {
-	if (!d->memo)
-		return;
-	clear(d->memo);
-	g_free(d->memo);
+	sip_memo_free(d->memo);
 	d->memo = NULL;
 }
 
@@ -61,6 +80,29 @@ static char *joined(const struct sip_head *h, enum sip_field f)
 		}
 	}
 	return g_string_free(s, !s->len || s->len > SIP_MEMO_TEXT);
+}
+
+/* As joined(), each value once: a proxy takes two that are equal for a forgery (403). */
+static char *joined_once(const struct sip_head *h, enum sip_field f)
+{
+	char *all = joined(h, f);
+	struct span rest = { all, all ? strlen(all) : 0 }, value;
+	GString *s = g_string_new(NULL);
+
+	while (rest.n && span_value(&rest, &value)) {
+		struct span seen = { s->str, s->len }, other;
+		bool twice = false;
+
+		while (!twice && seen.n && span_value(&seen, &other))
+			twice = span_equal_case(other, value);
+		if (twice)
+			continue;
+		if (s->len)
+			g_string_append(s, ", ");
+		g_string_append_len(s, value.p, (gssize)value.n);
+	}
+	g_free(all);
+	return g_string_free(s, !s->len);
 }
 
 static void replace(char **kept, char *now)
@@ -108,6 +150,27 @@ bool sip_seen(const struct sip_head *h, struct rg_addr *seen)
 	rport = span_param(via.params, "rport");
 	seen->port = rport.n && span_number(rport, 65535, &port) ? (uint16_t)port : via.port;
 	return true;
+}
+
+bool sip_memo_security(struct sip_memo *m, const struct sip_head *h)
+{
+	char *now = joined_once(h, H_SECURITY_SERVER);
+	bool news = g_strcmp0(now, m->security);
+
+	if (now || h->code == 401 || h->code == 407)
+		replace(&m->security, now);
+	return now && news;
+}
+
+void sip_memo_gruu(struct sip_memo *m, struct span params, uint8_t which)
+{
+	struct span v = { NULL, 0 };
+	struct sip_uri u;
+
+	if (which)
+		v = span_param(params, which == REG_GRUU_TEMPORARY ? "temp-gruu" : "pub-gruu");
+	replace(&m->gruu, v.n && v.n <= GRUU_MOST && sip_uri_parse(v, &u) && u.host.n ?
+				  g_strndup(v.p, v.n) : NULL);
 }
 
 bool sip_memo_saw(struct sip_memo *m, const struct sip_head *h)

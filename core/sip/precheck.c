@@ -55,6 +55,7 @@ static const struct {
 	{ "Refer-To", 8, H_REFER_TO, true, SIP_LINE_MOST },
 	{ "r", 1, H_REFER_TO, true, SIP_LINE_MOST },
 	{ "Session-ID", 10, H_SESSION_ID, false, SIP_NAME_MOST },
+	{ "Security-Server", 15, H_SECURITY_SERVER, false, SIP_LINE_MOST },
 	{ "Session-Expires", 15, H_SESSION_EXPIRES, false, SIP_SHORT_MOST },
 	{ "x", 1, H_SESSION_EXPIRES, false, SIP_SHORT_MOST },
 };

@@ -19,6 +19,14 @@ static void out_ids(struct out *o, const char *method)
 	out_lit(o, "\r\n");
 }
 
+static void out_ourselves(struct out *o, const struct reg_probe *p, const struct rg_addr *local)
+{
+	if (!p->user && p->contact_host && *p->contact_host)
+		out_str(o, p->contact_host);
+	else
+		out_address(o, local);
+}
+
 static void out_from(struct out *o, const struct reg_probe *p, const struct rg_addr *local)
 {
 	uint8_t tag[6];
@@ -30,7 +38,7 @@ static void out_from(struct out *o, const struct reg_probe *p, const struct rg_a
 		out_lit(o, "@");
 		out_str(o, p->host);
 	} else {
-		out_address(o, local);
+		out_ourselves(o, p, local);
 	}
 	out_lit(o, ">;tag=");
 	out_hex(o, tag, sizeof tag);
@@ -54,7 +62,7 @@ static void out_contact(struct out *o, const struct reg_probe *p, const struct r
 		out_user(o, p->contact);
 		out_lit(o, "@");
 	}
-	out_address(o, local);
+	out_ourselves(o, p, local);
 	if (local->transport) {
 		out_lit(o, ";transport=");
 		out_str(o, rg_transport_name(local->transport));
@@ -87,7 +95,8 @@ static int build(struct sip_attempt *a, const struct reg_probe *p, struct sip_bu
 	out_lit(&o, "User-Agent: Regway/" RG_VERSION "\r\nContent-Length: 0\r\n\r\n");
 	b->len = (uint32_t)(o.p - b->data);
 	*bp = b;
-	if (!o.full && *p->request_host && sip_fit_for_uri(p->request_host) &&
+	if (!o.full && *p->request_host && (!p->contact_host || sip_fit_for_uri(p->contact_host)) &&
+	    sip_fit_for_uri(p->request_host) &&
 	    (!p->user || (*p->host && sip_fit_for_uri(p->host))))
 		return 0;
 	sip_buf_unref(b);

@@ -59,6 +59,7 @@ void sip_attempt_free(struct sip_attempt *a)
 
 	if (a->ended)
 		a->ended(a);
+	sip_memo_free(a->own);
 	g_free(a->left);
 	if (a->before) {
 		*a->before = a->next;
@@ -87,6 +88,7 @@ void sip_register_free(struct sip_register *r)
 	while (g_hash_table_iter_next(&it, NULL, &p)) {
 		sip_client_stop(((struct sip_attempt *)p)->client);
 		g_free(((struct sip_attempt *)p)->left);
+		sip_memo_free(((struct sip_attempt *)p)->own);
 		g_free(p);
 	}
 	while (r->spare) {
@@ -140,6 +142,8 @@ struct sip_memo *sip_attempt_memo(struct sip_attempt *a)
 	const struct rg_addr *server = &sip_client_hop(a->client)->peer;
 	struct sip_memo *m = a->dialogue->memo;
 
+	if (a->own)
+		return a->own;
 	return !m || rg_addr_equal(&m->server, server) ? sip_memo_for(a->dialogue, server) : NULL;
 }
 
@@ -161,6 +165,13 @@ static bool stale(const char *const *value, const size_t *len, size_t n)
 					return true;
 			}
 	return false;
+}
+
+bool sip_attempt_security(struct sip_attempt *a, const struct sip_head *h)
+{
+	struct sip_memo *m = a->security ? sip_attempt_memo(a) : NULL;
+
+	return m && sip_memo_security(m, h);
 }
 
 enum sip_met sip_attempt_challenged(struct sip_attempt *a, const struct sip_head *h)
@@ -221,13 +232,16 @@ static void reason_of(const struct sip_head *h, char text[REASON])
 	text[n] = '\0';
 }
 
-static void granted(struct sip_attempt *a, const struct sip_head *h, struct reg_answer *r)
+static void granted(struct sip_attempt *a, const struct sip_head *h, struct sip_memo *m,
+		    struct reg_answer *r)
 {
 	const struct sip_buf *b = sip_client_sent(a->client);
 	struct span uri = { b && a->uri_len ? b->data + a->uri_at : NULL, a->uri_len };
 	struct sip_binding binding;
 
 	sip_binding_find(h, a->contact_token, uri, &binding);
+	if (m)
+		sip_memo_gruu(m, binding.params, a->gruu);
 	r->bound = binding.ours || (!binding.contacts && a->asked);
 	if (!r->bound)
 		return;
@@ -254,7 +268,7 @@ static void report(struct sip_attempt *a, const struct sip_event *e, bool refuse
 
 	reason_of(h, text);
 	if (h->code < 300)
-		granted(a, h, &r);
+		granted(a, h, m, &r);
 	if (h->code < 300 && m)
 		sip_memo_take(m, h);
 	answered(a, &r);
@@ -320,6 +334,13 @@ static bool must_move(struct sip_attempt *a, const struct sip_event *e)
 	return true;
 }
 
+/* RFC 3329 2.3.1: Security-Verify was missing, or of a list that is not the server's. */
+static bool must_agree(struct sip_attempt *a, const struct sip_event *e)
+{
+	return sip_attempt_security(a, e->answer) && e->answer->code == 494 &&
+	       e->outcome == SIP_FINAL && a->challenges++ < SIP_CHALLENGES_MOST;
+}
+
 static void final(struct sip_attempt *a, const struct sip_event *e)
 {
 	uint16_t code = e->answer->code;
@@ -330,7 +351,7 @@ static void final(struct sip_attempt *a, const struct sip_event *e)
 
 	if (a->received && m)
 		sip_memo_saw(m, e->answer);
-	if (must_move(a, e)) {
+	if (must_move(a, e) || must_agree(a, e)) {
 		if (again(a))
 			return;
 	} else if (code != 401 && code != 407) {
@@ -386,6 +407,8 @@ void sip_attempt_describe(struct sip_attempt *a, const struct reg_message *q)
 	a->received = !strcmp(q->contact_address, "received");
 	a->all_contacts = q->all_contacts;
 	a->empty_authorization = q->empty_authorization;
+	a->security = q->security_client && *q->security_client;
+	a->gruu = q->gruu;
 	for (int i = 0; i < 8; i++) {
 		a->contact_token[2 * i] = hex[q->dialogue->id[i] >> 4];
 		a->contact_token[2 * i + 1] = hex[q->dialogue->id[i] & 15];
@@ -441,7 +464,12 @@ int sip_register_send(struct sip_register *r, const struct reg_message *q)
 	a = sip_attempt_new(r, q->token);
 	sip_attempt_describe(a, q);
 	belong(a, q->dialogue);
-	m = sip_memo_for(q->dialogue, &q->server);
+	m = q->dialogue->memo;
+	/* a good-bye to a server that was left takes nothing away from the one that is bound */
+	if (!q->expires && m && !rg_addr_equal(&m->server, &q->server))
+		m = a->own = sip_memo_new(&q->server);
+	else
+		m = sip_memo_for(q->dialogue, &q->server);
 	if (!q->keep_nonce)
 		sip_memo_forget_nonces(m);
 	err = sip_attempt_route(a, &to, register_event);

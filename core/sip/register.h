@@ -47,6 +47,7 @@ struct sip_attempt {
 	uint64_t token;
 	uint32_t life; /* never the same twice, where the address may be */
 	struct reg_dialogue *dialogue; /* NULL: a probe */
+	struct sip_memo *own; /* of a good-bye to a server that was left; NULL: the dialogue's */
 	struct sip_attempt *next, **before; /* among those of the dialogue */
 	struct sip_subscription *subscription; /* NULL: not a SUBSCRIBE */
 	const char *method;
@@ -56,6 +57,8 @@ struct sip_attempt {
 	uint32_t asked;			 /* expires */
 	uint8_t retransmissions, challenges;
 	bool stale; /* some challenge said so: the credentials are right */
+	bool security;	/* mediasec (draft-dawes-sipcore-mediasec-parameter) */
+	uint8_t gruu;	/* enum reg_gruu */
 	bool answered, received, all_contacts, empty_authorization;
 	bool moved; /* it was sent once more, with the address that the server saw */
 	char contact_token[16];
@@ -66,6 +69,8 @@ struct sip_attempt {
 	char *left;  /* URI of a Contact that is taken back; NULL: none */
 };
 
+/* What Security-Server says counts for what is sent next.  true: it is news. */
+bool sip_attempt_security(struct sip_attempt *, const struct sip_head *);
 /* Take in the challenge of a 401 or 407.  SIP_REFUSED: the credentials are bad, or we have
  * none or no algorithm for it; SIP_WORN_OUT: the server never ceases to call our nonces
  * stale. */

@@ -4,12 +4,18 @@
 #include <string.h>
 
 #include "regway/plugin.h"
+#include "sip/instance.h"
 #include "sip/memo.h"
 #include "sip/message.h"
 #include "sip/register.h"
 #include "sip/subscribe.h"
 
 enum { URI_MOST = 512 };
+
+static const struct sip_memo *memo_of(const struct sip_attempt *a)
+{
+	return a->own ? a->own : a->dialogue->memo;
+}
 
 static uint16_t here(const struct out *o, const struct sip_buf *b)
 {
@@ -38,7 +44,7 @@ static void out_aor(struct out *o, const char *name, const struct reg_message *r
 static void out_contact_host(struct out *o, const struct sip_attempt *a,
 			     const struct reg_message *r, const struct rg_addr *local)
 {
-	const struct sip_memo *m = a->dialogue->memo;
+	const struct sip_memo *m = memo_of(a);
 
 	if (a->received && m && m->seen.family)
 		out_address(o, &m->seen);
@@ -46,6 +52,21 @@ static void out_contact_host(struct out *o, const struct sip_attempt *a,
 		out_address(o, local);
 	else
 		out_str(o, r->contact_address);
+}
+
+/* RFC 5626 4.2.1: one flow is all we have of a binding; RFC 5627 4.1. */
+static void out_instance(struct out *o, const struct reg_message *r)
+{
+	char urn[SIP_INSTANCE];
+
+	if (!r->flow && !r->gruu)
+		return;
+	sip_instance(urn, r->aor_user, r->aor_host);
+	out_lit(o, ";+sip.instance=\"<");
+	out_str(o, urn);
+	out_lit(o, ">\"");
+	if (r->flow)
+		out_lit(o, ";reg-id=1");
 }
 
 static void out_contact(struct out *o, struct sip_attempt *a, const struct reg_message *r,
@@ -83,6 +104,7 @@ static void out_contact(struct out *o, struct sip_attempt *a, const struct reg_m
 	if (!a->subscription) {
 		out_lit(o, ";expires=");
 		out_number(o, r->expires);
+		out_instance(o, r);
 	}
 	out_lit(o, "\r\n");
 }
@@ -127,6 +149,35 @@ static void out_start(struct out *o, struct sip_attempt *a, const struct sip_buf
 	out_lit(o, "Max-Forwards: 70\r\n");
 }
 
+static void out_supported(struct out *o, const struct reg_message *r)
+{
+	const char *before = "Supported: ";
+
+	if (!has_path(r->headers)) {
+		out_lit(o, "Supported: path");
+		before = ", ";
+	}
+	if (r->flow) {
+		out_str(o, before);
+		out_lit(o, "outbound");
+		before = ", ";
+	}
+	if (r->gruu) {
+		out_str(o, before);
+		out_lit(o, "gruu");
+		before = ", ";
+	}
+	if (*before == ',')
+		out_lit(o, "\r\n");
+}
+
+static void out_security_client(struct out *o, const struct reg_message *r)
+{
+	out_lit(o, "Security-Client: ");
+	out_str(o, r->security_client);
+	out_lit(o, "\r\nRequire: mediasec\r\nProxy-Require: mediasec\r\n");
+}
+
 static void out_head(struct out *o, struct sip_attempt *a, const struct reg_message *r,
 		     const struct sip_buf *b)
 {
@@ -149,8 +200,9 @@ static void out_head(struct out *o, struct sip_attempt *a, const struct reg_mess
 	out_lit(o, "Expires: ");
 	out_number(o, r->expires);
 	out_lit(o, "\r\n");
-	if (!has_path(r->headers))
-		out_lit(o, "Supported: path\r\n");
+	out_supported(o, r);
+	if (a->security)
+		out_security_client(o, r);
 	out_lit(o, "User-Agent: Regway/" RG_VERSION "\r\n");
 	out_str(o, r->headers);
 	a->tail_at = here(o, b);
@@ -161,7 +213,7 @@ static void out_head(struct out *o, struct sip_attempt *a, const struct reg_mess
 static void out_service_route(struct out *o, const struct sip_attempt *a,
 			      const struct reg_message *r)
 {
-	const struct sip_memo *m = a->dialogue->memo;
+	const struct sip_memo *m = memo_of(a);
 
 	if (r->initial_route)
 		out_route(o, r);
@@ -236,7 +288,7 @@ static void out_empty_authorization(struct out *o, const struct sip_attempt *a, 
 
 static void out_credentials(struct out *o, struct sip_attempt *a, const struct sip_buf *b)
 {
-	const struct sip_memo *m = a->dialogue->memo;
+	const struct sip_memo *m = memo_of(a);
 	struct digest *known[] = { m ? m->www : NULL, m ? m->proxy : NULL };
 	char uri[URI_MOST];
 	const char *u = request_uri(a, b, uri);
@@ -251,6 +303,19 @@ static void out_credentials(struct out *o, struct sip_attempt *a, const struct s
 		}
 	if (a->empty_authorization && !known[0] && !known[1] && *u)
 		out_empty_authorization(o, a, u);
+}
+
+static void out_security_verify(struct out *o, const struct sip_attempt *a)
+{
+	const struct sip_memo *m = memo_of(a);
+
+	if (!a->security || !m || !m->security)
+		return;
+	if (a->subscription)
+		out_lit(o, "Require: mediasec\r\nProxy-Require: mediasec\r\n");
+	out_lit(o, "Security-Verify: ");
+	out_str(o, m->security);
+	out_lit(o, "\r\n");
 }
 
 static bool write_tail(struct sip_attempt *a, struct sip_buf *b)
@@ -272,6 +337,7 @@ static bool write_tail(struct sip_attempt *a, struct sip_buf *b)
 		out_str(&o, a->left);
 		out_lit(&o, ">;expires=0\r\n");
 	}
+	out_security_verify(&o, a);
 	out_credentials(&o, a, b);
 	out_lit(&o, "Content-Length: 0\r\n\r\n");
 	b->len = (uint32_t)(o.p - b->data);
@@ -353,7 +419,7 @@ int sip_request_build(struct sip_attempt *a, const struct reg_message *r, struct
  * back by what is sent next. */
 bool sip_request_moved(struct sip_attempt *a)
 {
-	const struct sip_memo *m = a->dialogue->memo;
+	const struct sip_memo *m = memo_of(a);
 	const struct sip_buf *b = sip_client_sent(a->client);
 	char host[RG_ADDR_TEXT];
 	struct out o = { host, host + sizeof host, false };
@@ -371,7 +437,7 @@ bool sip_request_moved(struct sip_attempt *a)
 /* The server told another address than we had written: put that into the Contact. */
 static void correct_contact(struct sip_attempt *a, struct sip_buf *b)
 {
-	const struct sip_memo *m = a->dialogue->memo;
+	const struct sip_memo *m = memo_of(a);
 	char host[RG_ADDR_TEXT];
 	struct out o = { host, host + sizeof host, false };
 	size_t n;

@@ -277,6 +277,16 @@ const char *sip_stack_associated_uri(const struct reg_dialogue *d)
 	return memo(d)->associated;
 }
 
+const char *sip_stack_gruu(const struct reg_dialogue *d)
+{
+	return memo(d)->gruu;
+}
+
+const char *sip_stack_security(const struct reg_dialogue *d)
+{
+	return memo(d)->security;
+}
+
 /* ---- life ---------------------------------------------------------------------- */
 
 static int wire_send(void *arg, const struct sip_hop *hop, struct sip_buf *b)

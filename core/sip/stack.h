@@ -52,6 +52,8 @@ const struct sip_stats *sip_stack_stats(const struct sip_stack *);
 const char *sip_stack_service_route(const struct reg_dialogue *);
 const char *sip_stack_path(const struct reg_dialogue *);
 const char *sip_stack_associated_uri(const struct reg_dialogue *);
+const char *sip_stack_gruu(const struct reg_dialogue *); /* a URI */
+const char *sip_stack_security(const struct reg_dialogue *); /* Security-Server */
 
 /* Is this the Call-ID of the account's REGISTERs, or of its subscription? */
 bool sip_stack_is_of(const struct reg_dialogue *, const char *call_id);

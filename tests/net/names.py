@@ -4,7 +4,7 @@ import struct
 
 from registrar import NETWORK
 
-TYPES = {"A": 1, "AAAA": 28, "SRV": 33}
+TYPES = {"A": 1, "AAAA": 28, "SRV": 33, "NAPTR": 35}
 
 
 def name(text):
@@ -13,7 +13,7 @@ def name(text):
 
 class Names:
     """zone: (name, "A") -> list of addresses, (name, "SRV") -> list of (priority, weight, port,
-    target).  It may change at any time.  at: what RG_DNS is to hold."""
+    target), (name, "NAPTR") -> list of (order, preference, service, replacement).  It may change at any time.  at: what RG_DNS is to hold."""
 
     def __init__(self, address, zone, port=5353, ttl=60):
         self.zone, self.ttl, self.asked = zone, ttl, []
@@ -47,4 +47,7 @@ class Names:
     def row(kind, v):
         if kind == TYPES["SRV"]:
             return struct.pack(">HHH", *v[:3]) + name(v[3])
+        if kind == TYPES["NAPTR"]:
+            text = b"".join(bytes([len(x)]) + x.encode() for x in ("s", v[2], ""))
+            return struct.pack(">HH", *v[:2]) + text + name(v[3])
         return socket.inet_pton(socket.AF_INET6 if kind == TYPES["AAAA"] else socket.AF_INET, v)

@@ -195,6 +195,18 @@ const char *sip_stack_associated_uri(const struct reg_dialogue *d)
 	return NULL;
 }
 
+const char *sip_stack_gruu(const struct reg_dialogue *d)
+{
+	(void)d;
+	return NULL;
+}
+
+const char *sip_stack_security(const struct reg_dialogue *d)
+{
+	(void)d;
+	return NULL;
+}
+
 const char *sip_stack_service_route(const struct reg_dialogue *d)
 {
 	(void)d;
