@@ -162,7 +162,6 @@ static void commit(struct reload *r)
 		rg_warn("%s", rg_faults_text(r->faults, i));
 	name_servers_apply(app);
 	reg_engine_apply(app->engine, plan, applied, r);
-	relay_reloaded(app->relay);
 	record_use(app, r->records);
 	r->records = NULL;
 	link_apply(app);

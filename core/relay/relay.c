@@ -331,11 +331,6 @@ void relay_free(struct relay *r)
 	g_free(r);
 }
 
-void relay_reloaded(struct relay *r)
-{
-	(void)r; /* each request looks its way up by the leg's local address */
-}
-
 void relay_drain(struct relay *r)
 {
 	r->draining = true;

@@ -47,10 +47,6 @@ struct relay *relay_new(const struct relay_env *);
 /* Forgets every call without a word. */
 void relay_free(struct relay *);
 
-/* The interfaces, or what the configuration says of them, have changed: calls keep their
- * sockets where those are still open, and find others by their local address. */
-void relay_reloaded(struct relay *);
-
 /* New calls get 503 with Retry-After from now on. */
 void relay_drain(struct relay *);
 /* End every call: BYE to both sides, CANCEL or 503 where it is not answered. */
