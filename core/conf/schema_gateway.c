@@ -82,7 +82,8 @@ static const struct schema_param rows[] = {
 	ROW_INT(GATEWAY, "ReRegisterOnConnectionFailure", gateway,
 		g.reregister_on_connection_failure, -1, 1, "-1",
 		"TLS only=-1,Disable=0,Enable=1,no=0,off=0,false=0,yes=1,on=1,true=1",
-		"Register again when the TCP or TLS connection to the registrar breaks; -1: of TLS, "
+		"Register again when the TCP or TLS connection to the registrar breaks; -1: of "
+		"TLS, "
 		"since calls come in on the connection only."),
 	ROW_BOOL(GATEWAY, "EmptyAuthorizationHeader", gateway, g.empty_authorization, "0",
 		"Send an empty Authorization header with the first REGISTER (3GPP TS 24.229)."),
@@ -114,7 +115,8 @@ static const struct schema_param rows[] = {
 		"header, in P-Asserted-Identity where AssertedIdMode is 0."),
 	ROW_CODES(GATEWAY, "AlternativeRoutingReasons", gateway, g.alternative_reasons,
 		"408,500,502,503,504",
-		"Answers after which the alternative row of IP2IPRouting gets the request; no answer "
+		"Answers after which the alternative row of IP2IPRouting gets the request; no "
+		"answer "
 		"at all, and a row that cannot be used, always have that effect."),
 	ROW_INT(GATEWAY, "SBC3xxBehavior", gateway, g.redirects, 0, 4, "0",
 		"Transparent=0,Database URL=1,Handle Locally=2,IP Group Name=3,Local Host=4",

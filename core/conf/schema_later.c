@@ -12,7 +12,8 @@ static const struct schema_param rows[] = {
 	ROW_RAW(TLS_CONTEXT, "PrivateKeyFile", "",
 		"Its key, PEM, without a password; empty: it is in CertificateFile."),
 	ROW_RAW(TLS_CONTEXT, "CAFile", "",
-		"CAs that are trusted: a PEM file or a folder prepared by c_rehash; empty: those of "
+		"CAs that are trusted: a PEM file or a folder prepared by c_rehash; empty: those "
+		"of "
 		"the system."),
 	ROW_RAW_INT(TLS_CONTEXT, "VerifyServer", 0, 2, "2",
 		"Disable=0,Certificate=1,Certificate and Name=2",

@@ -191,7 +191,8 @@ static void moved(void *arg, const struct reg_account_info *x, const struct reg_
 static void log_faults(const struct rg_faults *f)
 {
 	for (size_t i = 0; i < rg_faults_count(f); i++)
-		rg_say(strstr(rg_faults_text(f, i), ": error: ") ? 3 : 4, "%s", rg_faults_text(f, i));
+		rg_say(strstr(rg_faults_text(f, i), ": error: ") ? 3 : 4, "%s",
+		       rg_faults_text(f, i));
 }
 
 /* 0, or an exit code; the reason was said. */

@@ -30,8 +30,8 @@ static void alive(void *arg)
 	if (sd_watchdog_enabled(0, &us) <= 0)
 		return;
 	sd_notify(0, "WATCHDOG=1");
-	rg_timer_set(app->timers, &app->alive, rg_now(app->timers) + (rg_ms)MAX(us / 3000, 1), alive,
-		     app);
+	rg_timer_set(app->timers, &app->alive, rg_now(app->timers) + (rg_ms)MAX(us / 3000, 1),
+		     alive, app);
 }
 #endif
 

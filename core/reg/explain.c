@@ -263,7 +263,7 @@ static void say_why(struct reg_engine *e, const struct reg_account *a, const cha
 		say(w, "; a call waits for its registration there");
 }
 
-/* ---- step by step ------------------------------------------------------------------------------ */
+/* ---- step by step ------------------------------------------------------------------- */
 
 static const char *const goal_name[] = {
 	[RG_UNREGISTER] = "unregister", [RG_HOLD] = "hold", [RG_REGISTER] = "register",

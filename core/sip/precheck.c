@@ -156,7 +156,8 @@ static enum sip_verdict request_line(struct sip_head *h, const char *p, const ch
 	h->method.p = p;
 	h->method.n = token_len(p, e);
 	*why = "malformed request line";
-	if (!h->method.n || h->method.n > SIP_METHOD_MOST || p + h->method.n == e || p[h->method.n] != ' ')
+	if (!h->method.n || h->method.n > SIP_METHOD_MOST || p + h->method.n == e ||
+	    p[h->method.n] != ' ')
 		return SIP_HOPELESS;
 	h->uri.p = p + h->method.n + 1;
 	sp = memchr(h->uri.p, ' ', (size_t)(e - h->uri.p));
