@@ -19,6 +19,7 @@
  *   nameserver.c  which name servers are asked
  *   rate.c        how much a second
  *   notify.c      systemd
+ *   value.c       JSON values
  */
 #ifndef RG_MAIN_APP_H
 #define RG_MAIN_APP_H
@@ -133,6 +134,11 @@ json_t *command_run(struct app *, json_t *line, struct control_conn *);
 void control_answer(struct control_conn *, json_t *answer);
 json_t *command_no_account(struct app *, const char *name); /* with the nearest name */
 json_t *command_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* ---- value.c ---- */
+
+json_t *value_text(const char *); /* bytes that are no UTF-8 are replaced; NULL is "" */
+json_t *value_address(const struct rg_addr *); /* "192.0.2.1:5060", or null */
 
 /* ---- service.c ---- */
 

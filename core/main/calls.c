@@ -7,20 +7,6 @@
 
 enum { MOST = 1000 };
 
-/* Bytes that are no UTF-8 are replaced. */
-static json_t *text(const char *s)
-{
-	json_t *j = json_string(s ? s : "");
-	char *valid;
-
-	if (j)
-		return j;
-	valid = g_utf8_make_valid(s, -1);
-	j = json_string(valid);
-	g_free(valid);
-	return j;
-}
-
 /* A URI may carry a password (RFC 3261 19.1.1); it is left out. */
 static json_t *uri(const char *s)
 {
@@ -31,18 +17,11 @@ static json_t *uri(const char *s)
 	json_t *j;
 
 	if (!colon)
-		return text(s);
+		return value_text(s);
 	clean = g_strdup_printf("%.*s%s", (int)(colon - s), s, at);
-	j = text(clean);
+	j = value_text(clean);
 	g_free(clean);
 	return j;
-}
-
-static json_t *address(const struct rg_addr *a)
-{
-	char buf[RG_ADDR_TEXT];
-
-	return a->family ? json_string(rg_addr_text(a, buf)) : json_null();
 }
 
 const char *call_time(int64_t ms, char buf[CALL_TIME])
@@ -77,23 +56,23 @@ json_t *call_row(const struct relay_call_info *x)
 	json_t *o = json_object();
 
 	json_object_set_new(o, "id", json_integer((json_int_t)x->id));
-	json_object_set_new(o, "session_id", text(x->session_id));
-	json_object_set_new(o, "method", text(x->method));
+	json_object_set_new(o, "session_id", value_text(x->session_id));
+	json_object_set_new(o, "method", value_text(x->method));
 	json_object_set_new(o, "state", json_string(call_state(x->state)));
 	json_object_set_new(o, "direction", json_string(r->to_serving ? "out" : "in"));
-	json_object_set_new(o, "account", text(r->account));
-	json_object_set_new(o, "from_group", text(r->from_group));
-	json_object_set_new(o, "to_group", text(r->to_group));
+	json_object_set_new(o, "account", value_text(r->account));
+	json_object_set_new(o, "from_group", value_text(r->from_group));
+	json_object_set_new(o, "to_group", value_text(r->to_group));
 	json_object_set_new(o, "from", uri(x->from));
 	json_object_set_new(o, "to", uri(x->to));
-	json_object_set_new(o, "caller", address(&x->caller));
-	json_object_set_new(o, "callee", address(&x->callee));
-	json_object_set_new(o, "server", address(&r->server));
+	json_object_set_new(o, "caller", value_address(&x->caller));
+	json_object_set_new(o, "callee", value_address(&x->callee));
+	json_object_set_new(o, "server", value_address(&r->server));
 	json_object_set_new(o, "servers", json_integer(r->servers));
-	json_object_set_new(o, "rule", text(r->rule));
-	json_object_set_new(o, "policy", text(r->policy));
-	json_object_set_new(o, "caller_call_id", text(x->call_id[0]));
-	json_object_set_new(o, "callee_call_id", text(x->call_id[1]));
+	json_object_set_new(o, "rule", value_text(r->rule));
+	json_object_set_new(o, "policy", value_text(r->policy));
+	json_object_set_new(o, "caller_call_id", value_text(x->call_id[0]));
+	json_object_set_new(o, "callee_call_id", value_text(x->call_id[1]));
 	json_object_set_new(o, "began", point(x->began_at));
 	json_object_set_new(o, "answered", point(x->answered_at));
 	json_object_set_new(o, "code", json_integer(x->code));
@@ -110,8 +89,8 @@ json_t *call_record(const struct relay_call_info *x)
 	json_object_del(o, "state");
 	json_object_set_new(o, "ended", point(x->ended_at));
 	json_object_set_new(o, "duration", json_real((double)MAX(talked, 0) / 1000));
-	json_object_set_new(o, "reason", text(x->reason));
-	json_object_set_new(o, "ended_by", text(x->ended_by));
+	json_object_set_new(o, "reason", value_text(x->reason));
+	json_object_set_new(o, "ended_by", value_text(x->ended_by));
 	return o;
 }
 

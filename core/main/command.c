@@ -30,26 +30,6 @@ static json_t *ok(json_t *data)
 	return json_pack("{s:b,s:o}", "ok", 1, "data", data);
 }
 
-static json_t *text(const char *s) /* bytes that are no UTF-8 become "?" */
-{
-	json_t *j = json_string(s);
-	char *valid;
-
-	if (j)
-		return j;
-	valid = g_utf8_make_valid(s, -1);
-	j = json_string(valid);
-	g_free(valid);
-	return j;
-}
-
-static json_t *address(const struct rg_addr *a)
-{
-	char buf[RG_ADDR_TEXT];
-
-	return a->family ? json_string(rg_addr_text(a, buf)) : json_null();
-}
-
 static json_t *number_or_null(int64_t n)
 {
 	return n < 0 ? json_null() : json_integer(n);
@@ -67,23 +47,23 @@ static json_t *row(const struct reg_account_info *x)
 	json_t *o = json_object(), *policies = json_array();
 
 	json_object_set_new(o, "index", json_integer(x->index));
-	json_object_set_new(o, "name", text(x->name));
-	json_object_set_new(o, "served", text(x->served));
-	json_object_set_new(o, "serving", text(x->serving));
-	json_object_set_new(o, "aor", text(x->aor));
+	json_object_set_new(o, "name", value_text(x->name));
+	json_object_set_new(o, "served", value_text(x->served));
+	json_object_set_new(o, "serving", value_text(x->serving));
+	json_object_set_new(o, "aor", value_text(x->aor));
 	json_object_set_new(o, "state", json_string(reg_state_name(x->state)));
 	json_object_set_new(o, "registered", json_boolean(x->registered));
-	json_object_set_new(o, "registrar", address(&x->registrar));
+	json_object_set_new(o, "registrar", value_address(&x->registrar));
 	json_object_set_new(o, "transport",
 			    x->registrar.family
 				    ? json_string(rg_transport_name(x->registrar.transport))
 				    : json_null());
 	json_object_set_new(o, "local_port", json_integer(x->local_port));
-	json_object_set_new(o, "contact", text(x->contact));
+	json_object_set_new(o, "contact", value_text(x->contact));
 	json_object_set_new(o, "expires_in", number_or_null(x->expires_in));
 	json_object_set_new(o, "next_attempt_in", number_or_null(x->next_attempt_in));
 	json_object_set_new(o, "last_code", json_integer(x->last_code));
-	json_object_set_new(o, "last_reason", text(x->last_reason));
+	json_object_set_new(o, "last_reason", value_text(x->last_reason));
 	json_object_set_new(o, "failures", json_integer(x->failures));
 	json_object_set_new(o, "register_sent", json_integer(x->register_sent));
 	json_object_set_new(o, "register_ok", json_integer(x->register_ok));
@@ -196,7 +176,7 @@ static json_t *transitions(struct app *app, const struct reg_account_info *x)
 			list, json_pack("{s:I,s:s,s:s,s:i,s:o}", "at",
 					(json_int_t)(time(NULL) - (now - t->at) / 1000), "from",
 					reg_state_name(t->from), "to", reg_state_name(t->to),
-					"code", (int)t->code, "server", address(&server)));
+					"code", (int)t->code, "server", value_address(&server)));
 	}
 	return list;
 }
@@ -233,7 +213,7 @@ static json_t *steps(struct app *app, const struct reg_step *st, unsigned n)
 		for (unsigned k = 0; k < st[i].n; k++) {
 			struct rg_addr a = reg_engine_server(app->engine, st[i].server[k]);
 
-			json_array_append_new(servers, address(&a));
+			json_array_append_new(servers, value_address(&a));
 		}
 		json_array_append_new(list, json_pack("{s:s,s:s,s:o}", "by", st[i].by, "what",
 						      st[i].what, "list", servers));
@@ -254,11 +234,11 @@ static json_t *in_words(struct app *app, const char *by)
 		if (strcmp(p->m->name, by))
 			continue;
 		s = g_strdup_printf("%s: %s", by, p->m->summary);
-		o = text(s);
+		o = value_text(s);
 		g_free(s);
 		return o;
 	}
-	return text(by);
+	return value_text(by);
 }
 
 /* Each server that would be asked, in order, and who put it there. */
@@ -276,9 +256,9 @@ static json_t *next_of(struct app *app, const struct reg_explanation *x)
 		       x->now[who - 1].server[i] == last->server[i])
 			who--;
 		json_array_append_new(list,
-				      json_pack("{s:o,s:o}", "server", address(&a), "why",
+				      json_pack("{s:o,s:o}", "server", value_address(&a), "why",
 						who ? in_words(app, x->now[who].by)
-						    : text("core: listed order, working first")));
+						    : value_text("core: listed order, working first")));
 	}
 	return list;
 }
@@ -298,7 +278,7 @@ static json_t *cmd_explain(struct app *app, json_t *args)
 	}
 	o = json_pack("{s:o,s:{s:s,s:s,s:s,s:s,s:o,s:o},s:{s:s,s:o}}", "next", next_of(app, x),
 		      "now", "goal", x->goal, "goal_by", x->goal_by, "state",
-		      reg_state_name(x->state), "waits_for", x->waits_for, "why", text(x->why),
+		      reg_state_name(x->state), "waits_for", x->waits_for, "why", value_text(x->why),
 		      "steps", steps(app, x->now, x->n_now), "last", "purpose", x->last_purpose,
 		      "steps", steps(app, x->last, x->n_last));
 	g_free(x);
@@ -344,14 +324,14 @@ static json_t *server(const struct reg_server_info *x)
 	static const char *const health[] = { "unknown", "up", "down" };
 
 	json_t *row = json_pack("{s:o,s:o,s:s,s:s,s:i,s:o,s:i,s:i,s:i,s:i}", "proxy_set",
-			 text(x->proxy_set), "address", address(&x->addr), "transport",
+			 value_text(x->proxy_set), "address", value_address(&x->addr), "transport",
 			 rg_transport_name(x->addr.transport), "health", health[x->health % 3],
 			 "rank", (int)x->rank, "ttl", number_or_null(x->ttl), "accounts",
 			 (int)x->accounts, "in_flight", (int)x->in_flight, "window",
 			 (int)x->window, "waiting", (int)x->waiting);
 
 	if (*x->registrar) /* what an account's "registrar" stands for there */
-		json_object_set_new(row, "registers_at", text(x->registrar));
+		json_object_set_new(row, "registers_at", value_text(x->registrar));
 	return row;
 }
 
