@@ -196,6 +196,14 @@ static void dress_plain(struct reg_route *r, const struct rg_addr *server,
 	request_budget(ps, &c->gateway, more(r), o);
 }
 
+/* The configured server that the caller is. */
+static const char *caller_name(struct reg_route *r, const struct reg_set *set)
+{
+	uint32_t id = source_server(set, &r->source);
+
+	return id ? server_at(r->e, id)->tls_name : "";
+}
+
 /* The caller is the serving side, and we are the account to it. */
 static void dress_caller(struct reg_route *r, struct reg_account *a, struct reg_outgoing *o,
 			 struct reg_leg *leg)
@@ -203,11 +211,15 @@ static void dress_caller(struct reg_route *r, struct reg_account *a, struct reg_
 	struct reg_server *home = server_at(r->e, a->registrar ? a->registrar :
 					    a->set && a->set->n ? a->set->view[0].id : 0);
 
+	leg->from_serving = true;
 	leg->caller_user = identity_user(a);
 	leg->caller_address = a->conf->contact_address;
 	leg->gruu = a->registrar ? a->conf->gruu : 0;
+	leg->caller_tls_name = caller_name(r, a->set);
 	if (!home)
 		return;
+	if (!*leg->caller_tls_name)
+		leg->caller_tls_name = home->tls_name;
 	lend(r, CALLER, a->gen);
 	request_make(r->e, a, home, RG_M_INVITE, 0, false, o);
 	leg->caller_user = o->q.contact_user;
@@ -232,6 +244,7 @@ static void go(struct reg_route *r, struct reg_server *s, const struct rg_addr *
 		.contact_address = "local", .asserted = "", .preferred = "", .username = "",
 		.password = "", .caller_user = "", .caller_username = "",
 		.caller_password = "", .caller_address = "local",
+		.caller_tls_name = caller_name(r, r->from ? r->from->set : NULL),
 		.keep_nonce = g->challenge_caching && (!a || a->conf->keep_nonce),
 		.follow_redirect = g->redirects == CONF_3XX_FOLLOW, .media = media(r),
 		.dialogue = a && r->to_serving ? &a->dialogue : NULL,

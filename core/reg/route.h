@@ -49,7 +49,8 @@ enum reg_media { REG_MEDIA_DIRECT, REG_MEDIA_REFUSE, REG_MEDIA_CONTINUE }; /* an
 struct reg_leg {
 	bool to_serving;	/* else towards the served side, or between two groups */
 	struct rg_addr server;
-	const char *tls_name;	/* configured domain, for SNI and the certificate; "" */
+	const char *tls_name;	/* configured domain, for SNI and the certificate, or "";
+				 * valid as long as the engine */
 	uint32_t interface;	/* position in conf.sip_interface of the present configuration */
 	uint16_t local_port;	/* own UDP port of the account; 0: the interface's */
 	const char *request_user; /* of the Request-URI; a served PBX gets what was dialled */
@@ -85,6 +86,9 @@ struct reg_leg {
 	 * side (NULL or "": they go to the other end).  Valid as username. */
 	const char *caller_user, *caller_username, *caller_password;
 	const char *caller_address; /* as contact_address, of our Contact there; NULL: local */
+	const char *caller_tls_name; /* as tls_name, of the server that called; NULL or "":
+				      * it is none, or its name is not known */
+	bool from_serving;	/* the caller is the account's serving side */
 };
 
 struct reg_refusal {

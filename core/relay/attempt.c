@@ -36,6 +36,18 @@ static struct span frame_identity(struct frame *f, struct span value, const char
 	return frame_cut(f, from);
 }
 
+/* A sips: URI asks for TLS on every hop: of the leg that it came on, as this one is another. */
+static void fit_scheme(struct frame *f, const struct reg_leg *l)
+{
+	const char *from = f->out.p;
+
+	if (l->server.transport == RG_TLS || !uri_is_sips(f->o.uri))
+		return;
+	out_lit(&f->out, "sip:");
+	out_span(&f->out, (struct span){ f->o.uri.p + 5, f->o.uri.n - 5 });
+	f->o.uri = frame_cut(f, from);
+}
+
 static void frame_uri(struct frame *f, const struct sip_head *h, const struct reg_leg *l)
 {
 	struct sip_name_addr na = { .uri = without_token(h->uri, f) };
@@ -90,7 +102,8 @@ static struct span frame_contact_uri(struct frame *f, const struct reg_leg *l,
 		out_user(&o, l->contact_user);
 	else if (sip_name_addr_parse(from_value, &na) && sip_uri_parse(na.uri, &u) && u.host.n)
 		out_span(&o, u.user);
-	leg_write_uri(&f->out, (struct span){ escaped, (size_t)(o.p - escaped) }, &hop->local,
+	leg_write_uri(&f->out, uri_is_sips(f->o.uri),
+		      (struct span){ escaped, (size_t)(o.p - escaped) }, &hop->local,
 		      l->contact_address, l->dialogue);
 	if (*l->contact_params && *l->contact_params != ';')
 		out_lit(&f->out, ";");
@@ -200,6 +213,7 @@ static void frame_request(struct frame *f, struct call *c, const struct sip_head
 
 	frame_begin(f);
 	frame_uri(f, h, l);
+	fit_scheme(f, l);
 	f->o.max_forwards = h->max_forwards == 255 ? 70 : (uint8_t)(h->max_forwards - 1);
 	frame_routes(f, l);
 	f->o.from = self = frame_identity(f, sip_value(h, H_FROM), l->from_user, l->from_host);
@@ -233,6 +247,12 @@ static void begin_leg(struct call *c, const struct reg_leg *l, const struct sip_
 	leg->username = l->username;
 	leg->password = l->password;
 	leg->hop = *hop;
+	leg->flow = 0;
+	leg_spoken(leg, hop);
+	leg->tls_name = l->tls_name;
+	leg->serving = l->to_serving;
+	caller->tls_name = l->caller_tls_name;
+	caller->serving = l->from_serving;
 	caller->username = l->caller_username;
 	caller->password = l->caller_password;
 	leg_set_contact(caller, l->caller_user, l->caller_address,

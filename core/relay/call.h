@@ -5,7 +5,8 @@
  *   arrival.c      a request without a To tag: who may, and from where
  *   call.c         life and end of a call
  *   leg.c          what all dialogs with one side share: Call-ID, identity, Contact
- *   dialog.c       pairs of dialogs: tags, targets, route sets, next hops
+ *   dialog.c       pairs of dialogs: tags, targets, route sets
+ *   nexthop.c      where requests in a dialog go
  *   attempt.c      the dialog-making request, from server to server
  *   exchange.c     a request from one side to the other, and its answers
  *   send.c         how it gets on its way
@@ -65,8 +66,11 @@ struct leg {
 	uint16_t id_len, self_len, contact_len; /* Call-ID; our From or To value without a
 						 * tag; URI of our Contact */
 	struct sip_hop hop; /* where the dialog-making message came from or went to */
+	uint32_t flow;	    /* connection that the end spoke over last; 0: none */
 	uint32_t cseq;	    /* last of ours outside of pairs: of the dialog-making request */
 	const char *username, *password; /* of the route; "": challenges are passed on */
+	const char *tls_name;	    /* of its configured server; NULL or "": none */
+	bool serving;		    /* the registrar's side */
 	struct digest *www, *proxy; /* challenges of it, each realm's */
 };
 
@@ -76,6 +80,8 @@ struct dialog {
 	char *text;
 	uint16_t remote_len, target_len, routes_len;
 	bool looking; /* up the next hop's name */
+	bool sips;    /* TLS on every hop (RFC 5630) */
+	bool by_flow; /* nothing but the connection of its own reaches it */
 	uint32_t local_cseq, remote_cseq;
 	struct rg_addr next; /* family 0: not known */
 };
@@ -237,13 +243,15 @@ void leg_set(struct leg *, struct span id, struct span self, struct span contact
 void leg_clear(struct leg *);
 /* The caller's, from its request. */
 void leg_of_caller(struct call *, const struct sip_hop *, const struct sip_head *);
+/* A request of that end came this way. */
+void leg_spoken(struct leg *, const struct sip_hop *);
 /* Our Contact on it once the route is known; NULL or "": as it is. */
 void leg_set_contact(struct leg *, const char *user, const char *address,
 		     const struct reg_dialogue *);
 /* Our Contact on it is this URI; NULL: as it is. */
 void leg_set_gruu(struct leg *, const char *gruu);
-/* "sip:user@address" of ours; address as reg_leg.contact_address. */
-void leg_write_uri(struct out *, struct span user, const struct rg_addr *local,
+/* "sip:user@address" of ours, or "sips:"; address as reg_leg.contact_address. */
+void leg_write_uri(struct out *, bool sips, struct span user, const struct rg_addr *local,
 		   const char *address, const struct reg_dialogue *);
 /* "<URI>" of ours with the header parameters of the Contact in h; p NULL: h has none. */
 struct span leg_write_contact(const struct leg *, const struct sip_head *, struct out *);
@@ -282,14 +290,26 @@ void dialog_refresh(struct pair *, enum side, const struct sip_head *, bool rout
 /* Parts of a request to that side: URI, routes, From, To, Call-ID, the next CSeq, and
  * Contact if h has one. */
 void dialog_frame(struct pair *, enum side, const struct sip_head *, struct frame *);
-int dialog_hop(const struct pair *, enum side, struct sip_hop *);
-void dialog_resolved(uint64_t token, const struct reg_resolved *, size_t n, void *relay);
-/* Where a URI points to: a literal address; transport as the leg's unless it says so.
- * false: a name. */
 size_t dialog_bytes(const struct dialog *);
-bool uri_address(struct span uri, uint8_t transport, struct rg_addr *, struct sip_uri *);
 /* Did a dialog's remote end see less than this before? */
 bool dialog_in_order(struct dialog *, uint32_t cseq);
+
+/* ---- nexthop.c ---- */
+
+bool uri_is_sips(struct span uri);
+struct span first_route(struct span routes, bool *strict); /* URI; p NULL: none */
+/* Its target or routes are new: find the next hop, by name if need be. */
+void nexthop_find(struct pair *, enum side);
+void nexthop_forget(struct pair *, enum side);
+void nexthop_resolved(uint64_t token, const struct reg_resolved *, size_t n, void *relay);
+/* The way to that side; a connection that is gone is opened again.  0 or an errno. */
+int nexthop(const struct pair *, enum side, struct sip_hop *);
+/* After a failure with err on the way taken: is there another one? */
+bool nexthop_other(struct pair *, enum side, const struct sip_hop *failed, int err,
+	       struct sip_hop *);
+/* Where no dialog is: to a URI, if it can be, else back to where from. */
+void nexthop_of_uri(const struct call *, enum side, struct span uri, const struct sip_hop *from,
+		struct sip_hop *);
 
 /* ---- attempt.c ---- */
 
@@ -350,7 +370,7 @@ int exchange_send(struct exchange *, const struct sip_head *h, const char *metho
 /* Once more, from the handler at SIP_FINAL, with credentials.  uri p NULL: as it was. */
 void exchange_again(struct exchange *, struct sip_client *, struct span uri);
 /* The transport failed: is there another way for what was sent? */
-bool exchange_other_way(struct exchange *, const struct sip_buf *sent);
+bool exchange_other_way(struct exchange *, const struct sip_buf *sent, int err);
 
 /* ---- invite.c ---- */
 

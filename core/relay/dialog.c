@@ -40,153 +40,6 @@ static void set(struct dialog *d, struct span remote, struct span target, struct
 	g_free(old);
 }
 
-/* ---- where to --------------------------------------------------------------------------- */
-
-static uint8_t transport_of(const struct sip_uri *u, uint8_t transport)
-{
-	struct span t = span_param(u->params, "transport");
-
-	if (span_is(t, "udp"))
-		return RG_UDP;
-	if (span_is(t, "tcp"))
-		return RG_TCP;
-	if (span_is(t, "tls"))
-		return RG_TLS;
-	return transport;
-}
-
-bool uri_address(struct span uri, uint8_t transport, struct rg_addr *a, struct sip_uri *u)
-{
-	char host[RG_ADDR_TEXT];
-
-	memset(a, 0, sizeof *a);
-	if (!sip_uri_parse(uri, u) || !u->host.n)
-		return false;
-	a->transport = transport_of(u, transport);
-	a->port = u->port ? u->port : a->transport == RG_TLS ? 5061 : 5060;
-	if (u->host.n >= sizeof host)
-		return false;
-	memcpy(host, u->host.p, u->host.n);
-	host[u->host.n] = '\0';
-	if (rg_addr_parse_ip(a, host))
-		return true;
-	a->family = 0;
-	return false;
-}
-
-/* The URI of the topmost route; p NULL: none, or it cannot be read. */
-static struct span first_route(struct span routes, bool *strict)
-{
-	struct span value;
-	struct sip_name_addr na;
-	struct sip_uri u;
-
-	*strict = false;
-	if (!routes.n || !span_value(&routes, &value) || !sip_name_addr_parse(value, &na))
-		return (struct span){ NULL, 0 };
-	*strict = sip_uri_parse(na.uri, &u) && !span_param(u.params, "lr").p;
-	return na.uri;
-}
-
-static uint64_t token_of(const struct pair *p, enum side s)
-{
-	return (uint64_t)1 << 63 | (uint64_t)s << 62 | (uint64_t)p->number << 52 |
-	       (uint64_t)p->call->slot << 32 | (uint32_t)p->call->key;
-}
-
-static void stop_looking(struct pair *p, enum side s)
-{
-	struct dialog *d = &p->dialog[s];
-
-	if (d->looking)
-		sip_stack_lookup_cancel(p->call->relay->env.stack, token_of(p, s));
-	d->looking = false;
-}
-
-static void look_up(struct pair *p, enum side s, const struct sip_uri *u, uint8_t transport)
-{
-	char host[256];
-	struct reg_lookup l = { .token = token_of(p, s), .host = host, .port = u->port,
-				.transport = transport, .transport_set = true,
-				.method = u->port ? 0 : 1 };
-	const struct sip_hop *hop = &p->call->leg[s].hop;
-	uint16_t port;
-
-	if (!u->host.n || u->host.n >= sizeof host || *u->host.p == '[')
-		return;
-	memcpy(host, u->host.p, u->host.n);
-	host[u->host.n] = '\0';
-	l.families = hop->local.family == 6 ? REG_IPV6 : REG_IPV4;
-	(void)sip_transport_interface(p->call->relay->parts->transport, hop, &l.interface, &port);
-	p->dialog[s].looking = !sip_stack_lookup(p->call->relay->env.stack, &l, dialog_resolved,
-						 p->call->relay);
-}
-
-static void find_next(struct pair *p, enum side s)
-{
-	struct dialog *d = &p->dialog[s];
-	const struct leg *l = &p->call->leg[s];
-	struct sip_uri u = { .port = 0 };
-	bool strict;
-	struct span uri = first_route(dialog_routes(d), &strict);
-	struct rg_addr a;
-
-	stop_looking(p, s);
-	d->next.family = 0;
-	if (uri_address(uri.p ? uri : dialog_target(d), l->hop.peer.transport, &a, &u))
-		d->next = a;
-	else
-		look_up(p, s, &u, a.transport);
-}
-
-static void proceed(struct call *c)
-{
-	for (struct exchange *x = c->exchange, *next; x; x = next) {
-		next = x->next;
-		if (x->waits || x->ack_waits)
-			exchange_proceed(x);
-	}
-}
-
-void dialog_resolved(uint64_t token, const struct reg_resolved *r, size_t n, void *arg)
-{
-	struct relay *relay = arg;
-	uint32_t slot = (uint32_t)(token >> 32) & (RELAY_CALLS_MOST - 1);
-	enum side s = token >> 62 & 1 ? CALLEE : CALLER;
-	struct call *c = slot < relay->slots ? relay->slot[slot] : NULL;
-	struct pair *p = NULL;
-	size_t best = 0;
-
-	if (c && (uint32_t)c->key == (uint32_t)token)
-		p = pair_by_number(c, token >> 52 & 0xff);
-	if (!p || !p->dialog[s].looking)
-		return;
-	p->dialog[s].looking = false;
-	for (size_t i = 1; i < n; i++)
-		if (r[i].priority < r[best].priority)
-			best = i;
-	if (n)
-		p->dialog[s].next = r[best].addr;
-	proceed(c);
-}
-
-int dialog_hop(const struct pair *p, enum side s, struct sip_hop *hop)
-{
-	const struct dialog *d = &p->dialog[s];
-	const struct leg *l = &p->call->leg[s];
-	struct sip_transport *t = p->call->relay->parts->transport;
-
-	/* Whom a certificate would have to be for is not told by a Contact: what is verified is
-	 * the connection that the dialog began on. */
-	if (l->hop.peer.transport == RG_TLS && sip_transport_alive(t, &l->hop) &&
-	    (!d->next.family || rg_addr_same_ip(&d->next, &l->hop.peer))) {
-		*hop = l->hop;
-		return 0;
-	}
-	return sip_transport_way(t, &l->hop.local,
-				 d->next.family ? &d->next : &l->hop.peer, "", hop);
-}
-
 /* ---- what the other end says of itself -------------------------------------------------- */
 
 /* All values of Record-Route as one. */
@@ -234,7 +87,7 @@ void dialog_refresh(struct pair *p, enum side s, const struct sip_head *h, bool 
 	if (span_equal(target, dialog_target(d)) && span_equal(set_of, dialog_routes(d)))
 		return;
 	set(d, dialog_remote(d), target, set_of);
-	find_next(p, s);
+	nexthop_find(p, s);
 }
 
 bool dialog_in_order(struct dialog *d, uint32_t cseq)
@@ -280,7 +133,7 @@ static void begin(struct pair *p, enum side s, const struct sip_head *h, struct 
 	set(&p->dialog[s], remote, fallback_target(remote), (struct span){ NULL, 0 });
 	dialog_refresh(p, s, h, true, reverse);
 	if (!p->dialog[s].next.family && !p->dialog[s].looking)
-		find_next(p, s);
+		nexthop_find(p, s);
 }
 
 struct pair *pair_new(struct call *c, const struct sip_head *h)
@@ -313,7 +166,7 @@ struct pair *pair_new(struct call *c, const struct sip_head *h)
 void pair_free(struct pair *p)
 {
 	for (int s = 0; s < 2; s++) {
-		stop_looking(p, (enum side)s);
+		nexthop_forget(p, (enum side)s);
 		g_free(p->dialog[s].text);
 	}
 	g_free(p);

@@ -175,7 +175,7 @@ void exchange_forward(struct exchange *x, const struct sip_head *h, struct span 
 	struct leg *l = &x->call->leg[to];
 	struct sip_hop hop;
 	struct frame f;
-	int err = dialog_hop(x->pair, to, &hop);
+	int err = nexthop(x->pair, to, &hop);
 
 	if (!err) {
 		dialog_frame(x->pair, to, h, &f);
@@ -282,6 +282,7 @@ void exchange_request(struct pair *p, enum side from, enum method m, const struc
 {
 	struct exchange *x;
 
+	leg_spoken(&p->call->leg[from], hop);
 	if (m == M_ACK) {
 		invite_ack_request(p, from, hop, h);
 		return;
@@ -479,7 +480,7 @@ static void plain(struct exchange *x, struct sip_client *c, const struct sip_eve
 	default:
 		x->client = NULL;
 		x->clients--;
-		if (e->outcome == SIP_FAILED && exchange_other_way(x, sip_client_sent(c)))
+		if (e->outcome == SIP_FAILED && exchange_other_way(x, sip_client_sent(c), e->err))
 			break;
 		exchange_unanswered(x, e->outcome == SIP_FAILED);
 	}
@@ -508,7 +509,7 @@ void exchange_event(struct sip_client *c, const struct sip_event *e, void *arg)
 		x->client = NULL;
 		x->clients--;
 		relay_reap(x->call);
-		if (e->outcome == SIP_FAILED && exchange_other_way(x, sip_client_sent(c))) {
+		if (e->outcome == SIP_FAILED && exchange_other_way(x, sip_client_sent(c), e->err)) {
 			invite_start_timer_c(x);
 			return;
 		}

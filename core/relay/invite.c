@@ -66,18 +66,10 @@ static void frame_of_answer(struct frame *f, const struct sip_head *h)
 static void hop_of_answer(struct exchange *x, const struct frame *f, const struct sip_hop *from,
 			  struct sip_hop *hop)
 {
-	struct span routes = f->o.routes, value, uri = f->o.uri;
-	struct sip_name_addr na;
-	struct rg_addr a;
-	struct sip_uri u;
+	bool strict;
+	struct span route = first_route(f->o.routes, &strict);
 
-	if (routes.n && span_value(&routes, &value) && sip_name_addr_parse(value, &na))
-		uri = na.uri;
-	if (!uri_address(uri, from->peer.transport, &a, &u))
-		a = from->peer;
-	if ((a.transport == RG_TLS && rg_addr_same_ip(&a, &from->peer)) ||
-	    sip_transport_way(x->call->relay->parts->transport, &from->local, &a, "", hop))
-		*hop = *from;
+	nexthop_of_uri(x->call, OTHER_SIDE(x->side), route.p ? route : f->o.uri, from, hop);
 }
 
 static void write_branch(char out[SIP_BRANCH])
@@ -261,7 +253,7 @@ static bool frame_ack(struct exchange *x, const struct sip_head *h, struct frame
 	struct dialog *d = &x->pair->dialog[to];
 	uint32_t cseq = d->local_cseq;
 
-	if (dialog_hop(x->pair, to, hop))
+	if (nexthop(x->pair, to, hop))
 		return false;
 	dialog_frame(x->pair, to, h, f);
 	d->local_cseq = cseq;

@@ -55,21 +55,24 @@ static void out_host(struct out *o, const struct rg_addr *local, const char *add
 		out_address(o, local);
 	else
 		out_str(o, address);
-	if (local->transport == RG_UDP)
-		return;
-	out_lit(o, ";transport=");
-	out_str(o, rg_transport_name(local->transport));
 }
 
-void leg_write_uri(struct out *o, struct span user, const struct rg_addr *local,
+void leg_write_uri(struct out *o, bool sips, struct span user, const struct rg_addr *local,
 		   const char *address, const struct reg_dialogue *d)
 {
-	out_lit(o, "sip:");
+	if (sips)
+		out_lit(o, "sips:");
+	else
+		out_lit(o, "sip:");
 	if (user.n) {
 		out_span(o, user);
 		out_lit(o, "@");
 	}
 	out_host(o, local, address, d ? d->memo : NULL);
+	if (local->transport == RG_UDP || sips)
+		return;
+	out_lit(o, ";transport=");
+	out_str(o, rg_transport_name(local->transport));
 }
 
 /* The user we are towards the caller, until the route says better: whom it called. */
@@ -86,15 +89,36 @@ static struct span called_user(const struct sip_head *h)
 	return (struct span){ "regway", 6 };
 }
 
+/* RFC 3261 12.1.1: the dialog will be one of sips: URIs. */
+static bool wants_sips(const struct sip_hop *hop, const struct sip_head *h)
+{
+	struct span rest = sip_value(h, h->first[H_RECORD_ROUTE] ? H_RECORD_ROUTE : H_CONTACT);
+	struct sip_name_addr na;
+	struct span value;
+
+	if (hop->local.transport != RG_TLS)
+		return false;
+	return uri_is_sips(h->uri) ||
+	       (rest.p && span_value(&rest, &value) && sip_name_addr_parse(value, &na) &&
+		uri_is_sips(na.uri));
+}
+
 void leg_of_caller(struct call *c, const struct sip_hop *hop, const struct sip_head *h)
 {
 	char text[SIP_NAME_MOST + 128];
 	struct out o = { text, text + sizeof text, false };
 
-	leg_write_uri(&o, called_user(h), &hop->local, "local", NULL);
+	leg_write_uri(&o, wants_sips(hop, h), called_user(h), &hop->local, "local", NULL);
 	c->leg[CALLER].hop = *hop;
+	leg_spoken(&c->leg[CALLER], hop);
 	leg_set(&c->leg[CALLER], sip_value(h, H_CALL_ID), sip_value(h, H_TO),
 		(struct span){ text, (size_t)(o.p - text) });
+}
+
+void leg_spoken(struct leg *l, const struct sip_hop *hop)
+{
+	if (hop->socket & SIP_SOCKET_TCP)
+		l->flow = hop->socket;
 }
 
 void leg_set_contact(struct leg *l, const char *user, const char *address,
@@ -104,16 +128,16 @@ void leg_set_contact(struct leg *l, const char *user, const char *address,
 	struct out o = { text, text + sizeof text, false };
 	struct out u = { escaped, escaped + sizeof escaped, false };
 	struct span old = leg_contact(l);
-	const char *at = memchr(old.p, '@', old.n);
+	const char *at = memchr(old.p, '@', old.n), *colon = memchr(old.p, ':', old.n);
 
 	if ((!user || !*user) && (!address || !*address))
 		return;
 	if (user && *user)
 		out_user(&u, user);
-	else if (at)
-		out_mem(&u, old.p + 4, (size_t)(at - old.p - 4));
-	leg_write_uri(&o, (struct span){ escaped, (size_t)(u.p - escaped) }, &l->hop.local,
-		      address ? address : "local", d);
+	else if (at && colon < at)
+		out_mem(&u, colon + 1, (size_t)(at - colon - 1));
+	leg_write_uri(&o, uri_is_sips(old), (struct span){ escaped, (size_t)(u.p - escaped) },
+		      &l->hop.local, address ? address : "local", d);
 	if (!o.full && !u.full)
 		leg_set(l, leg_id(l), leg_self(l), (struct span){ text, (size_t)(o.p - text) });
 }

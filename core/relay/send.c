@@ -153,6 +153,7 @@ static bool resend(struct exchange *x, const struct sip_buf *sent, const struct 
 	rev.branch = (struct span){ branch, sizeof branch };
 	b = sip_translate_again(parts->pool, sent, &rev);
 	if (b && !sip_client_send(x->client, b, x->budget_ms, x->most)) {
+		x->to = *hop;
 		x->clients++;
 		return true;
 	}
@@ -161,24 +162,24 @@ static bool resend(struct exchange *x, const struct sip_buf *sent, const struct 
 	return false;
 }
 
-/* TCP for a long request was not to be had: back to UDP.  A peer that cannot be connected
- * to may still hold the connection its request came over. */
-bool exchange_other_way(struct exchange *x, const struct sip_buf *sent)
+/* TCP for a long request was not to be had: back to UDP.  A connection that broke is opened
+ * again; an end that cannot be connected to may still hold one of its own. */
+bool exchange_other_way(struct exchange *x, const struct sip_buf *sent, int err)
 {
-	const struct leg *l = &x->call->leg[OTHER_SIDE(x->side)];
+	struct sip_hop hop = x->to;
 
 	if (!sent || x->cancelled)
 		return false;
 	if (x->moved) {
 		x->moved = false;
 		*no_tcp(x->call->relay, &x->to.peer) = call_now(x->call) + NO_TCP_MS;
-		return resend(x, sent, &x->to);
+		return resend(x, sent, &hop);
 	}
-	if (x->fallen || !x->pair || !(l->hop.socket & SIP_SOCKET_TCP) ||
-	    x->to.socket == l->hop.socket)
+	if (x->fallen || !x->pair || x->to.peer.transport == RG_UDP ||
+	    !nexthop_other(x->pair, OTHER_SIDE(x->side), &x->to, err, &hop))
 		return false;
 	x->fallen = true;
-	return resend(x, sent, &l->hop);
+	return resend(x, sent, &hop);
 }
 
 static bool again(struct exchange *x, struct sip_client *c, struct span uri)

@@ -170,7 +170,7 @@ static void send_bye(struct pair *p, enum side to, const char *headers)
 
 	if (!x)
 		return;
-	if (!dialog_hop(p, to, &hop)) {
+	if (!nexthop(p, to, &hop)) {
 		dialog_frame(p, to, NULL, &f);
 		f.o.headers.p = f.out.p;
 		out_str(&f.out, headers);

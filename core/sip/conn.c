@@ -251,6 +251,8 @@ static bool messages(struct sip_conn *n, const char *bytes, size_t size)
 		len = sip_stream_next(&n->stream, now, &data, &pong);
 		if (pong)
 			sip_conn_queue(n, "\r\n", 2);
+		if (pong && n->spoken) /* it is kept alive, maybe for a long call */
+			active(n);
 		if (len > 0 && !take(n, data, (size_t)len))
 			return false;
 	}

@@ -252,29 +252,18 @@ void sip_tcp_silent(struct sip_tcp *t, uint32_t socket, rg_ms since)
 		sip_conn_broken(n, ETIMEDOUT, false);
 }
 
+bool sip_tcp_flow(const struct sip_tcp *t, uint32_t socket, struct sip_hop *hop, bool *ours)
+{
+	const struct sip_conn *n = find(t, socket);
+
+	if (!n)
+		return false;
+	*hop = n->hop;
+	*ours = n->ours;
+	return true;
+}
+
 /* ---- opening -------------------------------------------------------------------------------- */
-
-bool sip_tcp_alive(const struct sip_tcp *t, uint32_t socket)
-{
-	return find(t, socket);
-}
-
-/* One of ours that leads there, whatever name its peer was verified by. */
-static struct sip_conn *verified(const struct sip_tcp *t, const struct rg_addr *from,
-				 const struct rg_addr *peer)
-{
-	GHashTableIter it;
-	gpointer p;
-
-	g_hash_table_iter_init(&it, t->pool);
-	while (g_hash_table_iter_next(&it, NULL, &p)) {
-		struct sip_conn *n = p;
-
-		if (rg_addr_equal(&n->hop.peer, peer) && rg_addr_same_ip(&n->from, from))
-			return n;
-	}
-	return NULL;
-}
 
 static struct sip_conn *known(const struct sip_tcp *t, const struct rg_addr *from,
 			      const char *tls_name, const struct sip_hop *hop)
@@ -290,9 +279,6 @@ int sip_tcp_connect(struct sip_tcp *t, uint32_t interface, const struct rg_addr 
 {
 	struct sip_conn *n = known(t, from, tls_name, hop);
 	int err;
-
-	if (!n && hop->peer.transport == RG_TLS && !(tls_name && *tls_name))
-		n = verified(t, from, &hop->peer);
 
 	if (!n && !connect)
 		return 0;

@@ -493,15 +493,26 @@ int sip_transport_way(struct sip_transport *t, const struct rg_addr *local,
 	return sip_transport_hop(t, second->position, 0, peer, tls_name, true, hop);
 }
 
+bool sip_transport_serves(const struct sip_transport *t, uint32_t interface, uint8_t family,
+			  uint8_t transport)
+{
+	const struct sip_interface *i = interface_at(t, interface);
+	struct rg_addr at;
+
+	return i && !i->closed && sip_place_of(i, family, &at) &&
+	       (transport == RG_TLS || sip_port_of(i, transport));
+}
+
+bool sip_transport_flow(const struct sip_transport *t, uint32_t socket, struct sip_hop *hop,
+			bool *ours)
+{
+	return sip_tcp_flow(t->tcp, socket, hop, ours);
+}
+
 int sip_transport_send(struct sip_transport *t, const struct sip_hop *hop, struct sip_buf *b)
 {
 	return hop->socket & SIP_SOCKET_TCP ? sip_tcp_send(t->tcp, hop, b) :
 					      sip_udp_send(t->udp, hop, b);
-}
-
-bool sip_transport_alive(const struct sip_transport *t, const struct sip_hop *hop)
-{
-	return !(hop->socket & SIP_SOCKET_TCP) || sip_tcp_alive(t->tcp, hop->socket);
 }
 
 void sip_transport_silent(struct sip_transport *t, const struct sip_hop *hop, rg_ms since)

@@ -77,8 +77,7 @@ void sip_transport_close(struct sip_transport *, uint32_t interface, uint16_t po
 
 /* The way from an interface to a peer (its transport counts).  local_port: of a UDP
  * port of its own, 0 the interface's.  tls_name: whom a TLS connection must reach
- * (rg_tls_name), "" where there is none: any connection that is verified and
- * leads there, else one to the peer's address.
+ * (rg_tls_name), "" where there is none; the peer's address then.
  * connect: open or find a connection, else only local and peer are filled in.
  * 0; EADDRNOTAVAIL: no such interface or port; EPROTONOSUPPORT, ENETUNREACH ... */
 int sip_transport_hop(struct sip_transport *, uint32_t interface, uint16_t local_port,
@@ -105,8 +104,12 @@ bool sip_transport_interface(const struct sip_transport *, const struct sip_hop 
 int sip_transport_way(struct sip_transport *, const struct rg_addr *local,
 		      const struct rg_addr *peer, const char *tls_name, struct sip_hop *);
 
-/* Is the connection of this hop still there?  true for UDP. */
-bool sip_transport_alive(const struct sip_transport *, const struct sip_hop *);
+/* Can an interface (by position) send to addresses of that family (4, 6) that way? */
+bool sip_transport_serves(const struct sip_transport *, uint32_t interface, uint8_t family,
+			  uint8_t transport);
+/* The way over a connection, and whether we have opened it, as long as it is there. */
+bool sip_transport_flow(const struct sip_transport *, uint32_t socket, struct sip_hop *,
+			bool *ours);
 
 /* Least receive buffer among the interfaces' UDP ports as obtained, bytes; 0: none. */
 uint32_t sip_transport_rcvbuf(const struct sip_transport *);
@@ -157,12 +160,12 @@ void sip_tcp_unlisten(struct sip_tcp *, uint32_t listener);
  * the local port.  connect false: only of one that is there. */
 int sip_tcp_connect(struct sip_tcp *, uint32_t interface, const struct rg_addr *from,
 		    const char *tls_name, bool connect, struct sip_hop *);
-bool sip_tcp_alive(const struct sip_tcp *, uint32_t socket);
 void sip_tcp_contexts(struct sip_tcp *, struct sip_tls_contexts *);
 void sip_tcp_context(struct sip_tcp *, uint32_t listener, const char *context, int require);
 int sip_tcp_send(struct sip_tcp *, const struct sip_hop *, struct sip_buf *);
 void sip_tcp_flush(struct sip_tcp *);
 void sip_tcp_silent(struct sip_tcp *, uint32_t socket, rg_ms since);
+bool sip_tcp_flow(const struct sip_tcp *, uint32_t socket, struct sip_hop *, bool *ours);
 void sip_tcp_ping(struct sip_tcp *); /* the period has changed */
 /* Close the connections of an interface that is gone, by the address they left from. */
 void sip_tcp_abandon(struct sip_tcp *, const struct rg_addr *from);

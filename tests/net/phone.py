@@ -1,4 +1,4 @@
-"""A scripted user agent over UDP and TCP: it says nothing that the test does not tell it to
+"""A scripted user agent over UDP, TCP and TLS: it says nothing that the test does not tell it to
 say, and keeps every message that came.
 
     pbx = Phone(c.ip(2));  itsp = Phone(c.ip(10))       # the latter registers accounts, too
@@ -14,7 +14,7 @@ import secrets
 import time
 
 import rig
-from registrar import NETWORK, SILENT, Connection, Registrar
+from registrar import NETWORK, SILENT, Connection, Registrar, TlsConnection
 from sip import REASON
 import socket
 
@@ -133,12 +133,19 @@ class Leg:
         self.local_uri = self.remote_uri = self.target = None
         self.routes, self.number, self.sent, self.used = [], 0, None, set()
         self.invite = None  # a Heard
+        self.own_contact = None  # a URI instead of the phone's
+
+    @property
+    def transport(self):
+        return self.way.transport if isinstance(self.way, Connection) else self.way[0]
 
     @property
     def contact(self):
-        kind = self.way.transport if isinstance(self.way, Connection) else self.way[0]
-        way = ";transport=" + kind if kind != "udp" else ""
-        return "sip:%s@%s:%d%s" % (self.phone.user, self.phone.address, self.phone.port, way)
+        if self.own_contact:
+            return self.own_contact
+        way = "" if self.transport == "udp" else ";transport=" + self.transport
+        port = self.phone.tls_port if self.transport == "tls" else self.phone.port
+        return "sip:%s@%s%s" % (self.phone.user, self.phone.text(port), way)
 
     def learn(self, sent, m):
         """What an answer makes of the dialog."""
@@ -158,16 +165,16 @@ class Leg:
             cseq = self.number
         b = branch()
         way = way or self.way
-        if not isinstance(way, Connection) and way[0] == "tcp":
-            way = self.way = self.phone.connection(way[1])
-        name = "TCP" if isinstance(way, Connection) else "UDP"
+        if not isinstance(way, Connection) and way[0] != "udp":
+            way = self.way = self.phone.connection(way[1], way[0])
+        name = way.transport.upper() if isinstance(way, Connection) else "UDP"
         to = "To: <%s>" % self.remote_uri
         remote = self.remote_tag if tag is None else tag
         if remote:
             to += ";tag=" + remote
         target = uri or self.target
         lines = ["%s %s SIP/2.0" % (method, target),
-                 "Via: SIP/2.0/%s %s:%d;branch=%s;rport" % (name, self.phone.address, self.phone.port, b)]
+                 "Via: SIP/2.0/%s %s;branch=%s;rport" % (name, self.phone.at, b)]
         lines += ["Via: " + v for v in vias]
         lines += ["Max-Forwards: %d" % forwards] if forwards is not None else []
         lines += ["Route: " + r for r in self.routes]
@@ -225,6 +232,14 @@ class Leg:
                  "%s comes" % method)
 
 
+class TlsLine(TlsConnection):
+    """One that the phone opened, its handshake done."""
+
+    def __init__(self, phone, sock, peer):
+        self.shaken = True
+        Connection.__init__(self, phone, sock, peer)
+
+
 class Phone(Registrar):
     """REGISTERs and keep-alive OPTIONS are answered as a registrar would; all else waits
     for the test."""
@@ -241,27 +256,31 @@ class Phone(Registrar):
         super().receive(data, source, transport, conn)
 
     options = "up"  # what those of keep-alive get
+    tls_client = tls_expects = None  # an ssl.SSLContext and the gateway's name, to connect by TLS
 
     def put(self, data, way):
-        """way: a Connection, ("udp", (address, port)), or ("tcp", (address, port))."""
+        """way: a Connection, ("udp", (address, port)), ("tcp", ...) or ("tls", ...)."""
         with NETWORK.changed:
             if isinstance(way, Connection):
                 way.send(data)
-            elif way[0] == "tcp":
-                self.connection(way[1]).send(data)
+            elif way[0] != "udp":
+                self.connection(way[1], way[0]).send(data)
             else:
                 self.udp.sendto(data, way[1])
 
-    def connection(self, peer):
+    def connection(self, peer, transport="tcp"):
         with NETWORK.changed:
             c = self.lines.get(peer)
             if c and c in self.connections:
                 return c
-            s = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-            s.bind((self.address, 0))
-            s.settimeout(5)
-            s.connect(peer)
-            c = self.lines[peer] = Connection(self, s, peer)
+        s = socket.socket(self.family, socket.SOCK_STREAM)
+        s.bind((self.address, 0))
+        s.settimeout(5)
+        s.connect(peer)
+        if transport == "tls":
+            s = self.tls_client.wrap_socket(s, server_hostname=self.tls_expects)
+        with NETWORK.changed:
+            c = self.lines[peer] = (TlsLine if transport == "tls" else Connection)(self, s, peer)
             self.connections.append(c)
             return c
 
@@ -269,9 +288,9 @@ class Phone(Registrar):
 
     def leg(self, to, uri, from_user=None, from_host=None, transport="udp", callid=None):
         """A dialog that is not yet; to: address text or a Case's gateway."""
-        host, _, port = to.partition(":")
+        host, port = re.fullmatch(r"\[?(.*?)\]?(?::(\d+))?", to).groups()
         leg = Leg(self, (transport, (host, int(port or 5060))), callid)
-        leg.local_uri = "sip:%s@%s" % (from_user or self.user, from_host or self.address)
+        leg.local_uri = "sip:%s@%s" % (from_user or self.user, from_host or self.text(0)[:-2])
         leg.remote_uri = leg.target = uri
         return leg
 

@@ -293,7 +293,7 @@ static void a_strict_router(void **state)
 static void a_target_with_a_name(void **state)
 {
 	const char *invite, *m;
-	struct reg_resolved r[2] = { { .priority = 20 }, { .priority = 10 } };
+	struct reg_resolved r[2] = { { .priority = 10 }, { .priority = 20 } };
 
 	(void)state;
 	open_with(&w.caller, "INVITE", "", OFFER);
@@ -304,8 +304,11 @@ static void a_target_with_a_name(void **state)
 	ack(&w.caller);
 	quiet(); /* it is looked up first */
 	assert_int_equal(w.lookups, 1);
-	rg_addr_parse(&r[0].addr, "192.0.2.21:5060");
-	rg_addr_parse(&r[1].addr, "192.0.2.20:5077");
+	assert_int_equal(w.lookup.families, REG_IPV4);
+	assert_int_equal(w.lookup.method, 2); /* NAPTR, since it names no transport */
+	assert_int_equal(w.lookup.transports, 1 << RG_UDP | 1 << RG_TLS);
+	rg_addr_parse(&r[0].addr, "192.0.2.20:5077");
+	rg_addr_parse(&r[1].addr, "192.0.2.21:5060");
 	w.resolved(w.lookup_token, r, 2, w.resolved_arg);
 	assert_int_equal(unread_for(&w.callee)->hop.peer.port, 5077);
 	expect(&w.callee, "ACK sip:bob@phone.example ");

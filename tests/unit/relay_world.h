@@ -51,13 +51,15 @@ static struct {
 	struct rg_addr local;
 	bool careless; /* what is not read may be lost */
 	bool tcp; /* the interface has it, too */
-	int tcp_refuses;
+	bool flow_gone; /* the connection that was opened to us */
+	struct sip_hop flow;
 	struct letter inbox[INBOX];
 	unsigned sent, unread;
 	struct ua caller, callee, second;
 	unsigned branches;
 	unsigned lookups;
 	uint64_t lookup_token;
+	struct reg_lookup lookup;
 	sip_resolved_h *resolved;
 	void *resolved_arg;
 
@@ -134,10 +136,22 @@ bool sip_transport_interface(const struct sip_transport *t, const struct sip_hop
 	return true;
 }
 
-bool sip_transport_alive(const struct sip_transport *t, const struct sip_hop *hop)
+bool sip_transport_serves(const struct sip_transport *t, uint32_t interface, uint8_t family,
+			  uint8_t transport)
+{
+	(void)t, (void)interface;
+	return family == w.local.family && (transport != RG_TCP || w.tcp);
+}
+
+bool sip_transport_flow(const struct sip_transport *t, uint32_t socket, struct sip_hop *hop,
+			bool *ours)
 {
 	(void)t;
-	return hop->socket != 0;
+	*ours = false;
+	if (socket != (SIP_SOCKET_TCP | 5) || w.flow_gone)
+		return false;
+	*hop = w.flow;
+	return true;
 }
 
 /* ---- the stack --------------------------------------------------------------------------- */
@@ -176,6 +190,7 @@ int sip_stack_lookup(struct sip_stack *s, const struct reg_lookup *l, sip_resolv
 	(void)s;
 	w.lookups++;
 	w.lookup_token = l->token;
+	w.lookup = *l;
 	w.resolved = h;
 	w.resolved_arg = arg;
 	assert_true(l->token >> 63);
@@ -396,8 +411,10 @@ static inline void arrives(const struct ua *from, const char *text)
 	const char *why;
 
 	hop.local.transport = from->addr.transport;
-	if (from->addr.transport == RG_TCP)
+	if (from->addr.transport == RG_TCP) {
 		hop.socket = SIP_SOCKET_TCP | 5;
+		w.flow = hop;
+	}
 	snprintf(copy, sizeof copy, "%s", text);
 	if (sip_precheck(&h, copy, strlen(copy), &why) != SIP_FINE)
 		fail_msg("the test's message is bad: %s\n%s", why, text);
