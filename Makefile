@@ -16,7 +16,7 @@ PKGS     = libre inih glib-2.0 libcares jansson libcrypto libssl
 DEPS     = pkg-config gcc libre-dev libinih-dev libglib2.0-dev libc-ares-dev libjansson-dev \
            libssl-dev libsystemd-dev libmnl-dev
 TESTDEPS = clang libcmocka-dev python3 kamailio kamailio-sqlite-modules kamailio-tls-modules sip-tester \
-           dnsmasq-base iproute2 iptables lcov systemd-container dbus \
+           dnsmasq-base iproute2 iptables faketime lcov systemd-container dbus \
            rtpengine-daemon baresip-core
 
 WARN     = -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes -Wstrict-prototypes -Wvla \

@@ -84,11 +84,11 @@ json_t *call_row(const struct relay_call_info *x)
 json_t *call_record(const struct relay_call_info *x)
 {
 	json_t *o = call_row(x);
-	int64_t talked = x->answered_at > 0 ? x->ended_at - x->answered_at : 0;
+	int64_t talked = x->answered_at > 0 ? x->lasts : 0;
 
 	json_object_del(o, "state");
 	json_object_set_new(o, "ended", point(x->ended_at));
-	json_object_set_new(o, "duration", json_real((double)MAX(talked, 0) / 1000));
+	json_object_set_new(o, "duration", json_real((double)talked / 1000));
 	json_object_set_new(o, "reason", value_text(x->reason));
 	json_object_set_new(o, "ended_by", value_text(x->ended_by));
 	return o;
@@ -99,7 +99,6 @@ json_t *command_calls(struct app *app, json_t *args)
 {
 	json_t *a = json_object_get(args, "after"), *l = json_object_get(args, "limit");
 	json_int_t after = a ? json_integer_value(a) : -1, limit = l ? json_integer_value(l) : MOST;
-	int64_t now = g_get_real_time() / 1000;
 	struct relay_call_info x;
 	json_t *list, *answer;
 	uint64_t at;
@@ -110,11 +109,10 @@ json_t *command_calls(struct app *app, json_t *args)
 	list = json_array();
 	at = (uint64_t)(after + 1);
 	while ((json_int_t)json_array_size(list) < limit && relay_next(app->relay, &at, &x)) {
-		int64_t since = x.answered_at > 0 ? x.answered_at : x.began_at;
 		json_t *row = call_row(&x);
 
 		after = (json_int_t)x.id;
-		json_object_set_new(row, "lasts", json_integer(MAX(now - since, 0) / 1000));
+		json_object_set_new(row, "lasts", json_integer(x.lasts / 1000));
 		json_array_append_new(list, row);
 	}
 	answer = json_pack("{s:b,s:o}", "ok", 1, "data", list);

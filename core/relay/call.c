@@ -37,6 +37,7 @@ struct call *call_new(struct relay *r, const struct sip_hop *hop, const struct s
 	}
 	memcpy(c->method, h->method.p, MIN(h->method.n, sizeof c->method - 1));
 	c->began_at = unix_ms();
+	c->since = rg_now(r->parts->timers);
 	c->invite = m == M_INVITE;
 	take_session_id(c, h);
 	leg_of_caller(c, hop, h);
@@ -65,6 +66,7 @@ void call_decided(struct call *c, uint16_t code, struct span reason)
 		return;
 	}
 	c->answered_at = unix_ms();
+	c->since = rg_now(c->relay->parts->timers);
 	c->state = RELAY_ANSWERED;
 }
 
@@ -261,6 +263,7 @@ void call_info(struct call *c, struct relay_call_info *i)
 		.id = c->id, .state = c->state, .method = c->method,
 		.caller = c->leg[CALLER].hop.peer, .callee = c->leg[CALLEE].hop.peer,
 		.began_at = c->began_at, .answered_at = c->answered_at, .ended_at = c->ended_at,
+		.lasts = (int64_t)(rg_now(r->parts->timers) - c->since),
 		.code = c->code, .reason = c->reason, .ended_by = enders[c->ended_by],
 		.media = c->media, .anchored = c->anchored,
 	};

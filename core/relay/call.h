@@ -154,6 +154,7 @@ struct call {
 	bool keep_authorization, keep_nonce;
 	uint16_t code;
 	int64_t began_at, answered_at, ended_at; /* Unix time, ms */
+	rg_ms since; /* answered, or else begun: the wall clock may be set meanwhile */
 	char session_id[32];
 	char method[16];
 	char *who, *target; /* From and Request-URI as the caller wrote them */

@@ -26,6 +26,7 @@ struct relay_call_info {
 	struct rg_addr caller, callee; /* peers; family 0: not yet */
 	struct reg_route_info route;
 	int64_t began_at, answered_at, ended_at; /* Unix time, ms; 0: not (yet) */
+	int64_t lasts;		/* ms since it was answered, or else since it began */
 	uint16_t code;		/* final answer to the caller; 0: none yet */
 	const char *reason;	/* its phrase; why it ended */
 	const char *ended_by;	/* "caller", "callee", "gateway"; "" not yet */
