@@ -86,6 +86,7 @@ struct conf_proxy_set {
 	bool prefer_ipv6;
 	const char *tls_context;
 	const char *contact_name; /* of the first IP group with the set that has one; "" */
+	uint8_t redirects; /* RegisterRedirects */
 	uint32_t total_timeout; /* s, 0 none */
 	int8_t retry_counts;	/* -1 unset */
 	uint32_t register_rate; /* a second, 0 unlimited */

@@ -78,6 +78,9 @@ static const struct schema_param rows[] = {
 		"Of a name with addresses of both families, IPv6 goes first (RFC 6724)."),
 	ROW_NAME(PROXY_SET, "TLSContextName", proxy_set, s.tls_context, 255,
 		"Row of TLSContexts; default is built in."),
+	ROW_INT(PROXY_SET, "RegisterRedirects", proxy_set, s.redirects, 0, 3, "0", NULL,
+		"Most redirections (300, 301, 302, 305) of a REGISTER that are followed, to "
+		"addresses in their Contacts; 0: they are failures."),
 	ROW_INT(PROXY_SET, "TotalTimeout", proxy_set, s.total_timeout, 0, 3600, "0", NULL,
 		"Seconds given to one server for a request; 0: HotSwapRtx with hot swap, else 64 "
 		"T1."),

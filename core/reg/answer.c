@@ -85,12 +85,16 @@ static void bound(struct reg_engine *e, struct reg_account *a, struct reg_server
 		  const struct reg_answer *ans)
 {
 	uint32_t most = account_gateway(a)->max_registration_time, granted = ans->expires;
+	char from[RG_ADDR_TEXT], to[RG_ADDR_TEXT];
 
 	if (most && granted > most) {
 		rg_warn("%s: a lease of %u s is taken for %u s (MaxRegistrationTime)",
 			account_name(a), granted, most);
 		granted = most;
 	}
+	if (ans->sent_to.family && a->registrar != s->id)
+		rg_info("%s: %s has sent it to %s", account_name(a), rg_addr_text(&s->addr, from),
+			rg_addr_text(&ans->sent_to, to));
 	a->last_code = ans->code;
 	a->reason = reason_intern(e, ans->reason);
 	a->ok++;

@@ -48,6 +48,7 @@ struct reg_message {
 	const char *headers;	/* whole lines */
 	const char *security_client; /* value of Security-Client, or "" */
 	uint8_t gruu;		/* enum reg_gruu */
+	uint8_t redirects;	/* most 3xx that are followed */
 	bool flow;		/* reg-id and +sip.instance in the Contact */
 	uint32_t expires;	/* s; 0: un-REGISTER */
 	bool all_contacts;	/* Contact: * */
@@ -67,6 +68,7 @@ struct reg_answer {
 	bool repeated; /* a retransmission was needed: the server is slow */
 	uint32_t expires; /* 2xx: the granted lease, s; no Contact, no Expires: as asked */
 	uint32_t retry_after, min_expires; /* s, 0: not given */
+	struct rg_addr sent_to; /* who answered, after a 3xx of the server; family 0: itself */
 	const char *reason; /* reason phrase, or words for code 0; valid during the call */
 };
 

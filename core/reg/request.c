@@ -100,6 +100,7 @@ struct reg_message request_message(struct reg_engine *e, struct reg_account *a,
 				   const struct reg_server *s, const struct reg_outgoing *o)
 {
 	const struct conf_gateway *g = account_gateway(a);
+	const struct conf_proxy_set *ps = set_conf(a->set);
 
 	return (struct reg_message){
 		.account = account_name(a), .dialogue = &a->dialogue,
@@ -110,7 +111,7 @@ struct reg_message request_message(struct reg_engine *e, struct reg_account *a,
 		.contact_user = o->q.contact_user, .contact_params = o->q.contact_params,
 		.contact_address = a->conf->contact_address, .headers = o->q.headers,
 		.security_client = a->conf->security_client, .gruu = a->conf->gruu,
-		.flow = a->conf->flow,
+		.flow = a->conf->flow, .redirects = ps ? ps->redirects : 0,
 		.expires = o->q.expires, .all_contacts = o->q.all_contacts,
 		.empty_authorization = g->empty_authorization,
 		.initial_route = g->initial_route, .keep_nonce = a->conf->keep_nonce,

@@ -9,6 +9,7 @@
 #include "sip/memo.h"
 #include "sip/message.h"
 #include "sip/probe.h"
+#include "sip/redirect.h"
 #include "sip/seen.h"
 #include "sip/tls.h"
 
@@ -266,6 +267,8 @@ static void report(struct sip_attempt *a, const struct sip_event *e, bool refuse
 		.reason = text,
 	};
 
+	if (a->redirects)
+		r.sent_to = sip_client_hop(a->client)->peer;
 	reason_of(h, text);
 	if (h->code < 300)
 		granted(a, h, m, &r);
@@ -341,6 +344,8 @@ static bool must_agree(struct sip_attempt *a, const struct sip_event *e)
 	       e->outcome == SIP_FINAL && a->challenges++ < SIP_CHALLENGES_MOST;
 }
 
+static void register_event(struct sip_client *, const struct sip_event *, void *arg);
+
 static void final(struct sip_attempt *a, const struct sip_event *e)
 {
 	uint16_t code = e->answer->code;
@@ -354,6 +359,9 @@ static void final(struct sip_attempt *a, const struct sip_event *e)
 	if (must_move(a, e) || must_agree(a, e)) {
 		if (again(a))
 			return;
+	} else if (e->outcome == SIP_FINAL &&
+		   sip_attempt_redirected(a, e->answer, register_event)) {
+		return;
 	} else if (code != 401 && code != 407) {
 		report(a, e, false);
 	} else if (met(a, e)) {
@@ -409,6 +417,7 @@ void sip_attempt_describe(struct sip_attempt *a, const struct reg_message *q)
 	a->empty_authorization = q->empty_authorization;
 	a->security = q->security_client && *q->security_client;
 	a->gruu = q->gruu;
+	a->redirects_most = (uint8_t)MIN(q->redirects, SIP_REDIRECTS_MOST);
 	for (int i = 0; i < 8; i++) {
 		a->contact_token[2 * i] = hex[q->dialogue->id[i] >> 4];
 		a->contact_token[2 * i + 1] = hex[q->dialogue->id[i] & 15];

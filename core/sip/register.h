@@ -35,7 +35,10 @@ void sip_register_drop(struct reg_dialogue *);
 
 /* ---- between register.c, request.c and probe.c --------------------------------------- */
 
-enum { SIP_CHALLENGES_MOST = 2 }; /* answered in one attempt */
+enum {
+	SIP_CHALLENGES_MOST = 2, /* answered in one attempt, by each server */
+	SIP_REDIRECTS_MOST = 3,	 /* followed in one attempt */
+};
 
 struct sip_subscription;
 
@@ -59,6 +62,8 @@ struct sip_attempt {
 	bool stale; /* some challenge said so: the credentials are right */
 	bool security;	/* mediasec (draft-dawes-sipcore-mediasec-parameter) */
 	uint8_t gruu;	/* enum reg_gruu */
+	uint8_t redirects, redirects_most;
+	struct rg_addr been[SIP_REDIRECTS_MOST]; /* who sent it elsewhere */
 	bool answered, received, all_contacts, empty_authorization;
 	bool moved; /* it was sent once more, with the address that the server saw */
 	char contact_token[16];
