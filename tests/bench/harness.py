@@ -91,12 +91,13 @@ def session_pids(sid):
 class Daemon:
     """A process tree in a session of its own, in the foreground."""
 
-    def __init__(self, argv, cores=None, name="daemon"):
+    def __init__(self, argv, cores=None, name="daemon", env=None):
         self.start = time.monotonic()
         self.log = os.path.join(TMP, name + ".log")
         with open(self.log, "wb") as log:
             self.proc = subprocess.Popen(argv, start_new_session=True, stdout=log, stderr=subprocess.STDOUT,
-                                         stdin=subprocess.DEVNULL, preexec_fn=pin(cores or CORES))
+                                         stdin=subprocess.DEVNULL, preexec_fn=pin(cores or CORES),
+                                         env={**os.environ, **(env or {})})
         self.sid = self.proc.pid
 
     def alive(self):
@@ -167,7 +168,7 @@ def register(start, n, expires=3600, timeout=120, also=None):
                "pss_kib": pss, "retransmissions": s["retransmissions"], "challenges": s["challenges"],
                "refused": s["wrong_digest"] + s["wrong_user"] + s["rejected"],
                "max_per_s": s["max_register_ok_per_s"],
-               "sim_drops": sum(a["socket_drops"] for a in s["addrs"])}
+               "sim_drops": s["socket_drops"]}
         if also:
             row.update(also(d, sim))
         return row

@@ -5,6 +5,7 @@ import struct
 from registrar import NETWORK
 
 TYPES = {"A": 1, "AAAA": 28, "SRV": 33, "NAPTR": 35}
+KINDS = {kind: text for text, kind in TYPES.items()}
 
 
 def name(text):
@@ -36,9 +37,8 @@ class Names:
         question = data[12:i + 5]
         asked = ".".join(labels)
         self.asked.append((asked, kind))
-        found = [v for (n, t), v in self.zone.items() if n == asked and TYPES[t] == kind]
-        rows = [self.row(kind, v) for v in (found[0] if found else [])]
-        known = any(n == asked for n, _ in self.zone)
+        rows = [self.row(kind, v) for v in self.zone.get((asked, KINDS.get(kind)), [])]
+        known = any((asked, t) in self.zone for t in TYPES)
         head = data[:2] + struct.pack(">HHHHH", 0x8580 | (0 if known else 3), 1, len(rows), 0, 0)
         answer = b"".join(b"\xc0\x0c" + struct.pack(">HHIH", kind, 1, self.ttl, len(r)) + r for r in rows)
         self.sock.sendto(head + question + answer, peer)
