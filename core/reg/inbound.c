@@ -13,9 +13,9 @@ static enum inbound by_port(struct reg_route *r, const struct reg_account *of_to
 	*a = ports_owner(r->e, source_interface(r->e, r->interface), r->own_port);
 	if (!*a || (*a)->dying || (*a)->serving != r->from)
 		return INBOUND_REFUSED;
-	named = index_user(r->e, NULL, r->from, r->uri_user);
+	named = index_user(r->e, NULL, r->from, r->words->uri_user);
 	*other = of_token ? of_token != *a
-			  : named && named != *a && !user_same(identity_user(*a), r->uri_user);
+			  : named && named != *a && !user_same(identity_user(*a), r->words->uri_user);
 	return *other ? INBOUND_REFUSED : INBOUND_SURE;
 }
 
@@ -41,11 +41,11 @@ enum inbound inbound_find(struct reg_route *r, const struct reg_account *of_toke
 	if (*a)
 		return INBOUND_SURE;
 	*rule = "Request-URI user";
-	*a = index_user(r->e, NULL, r->from, r->uri_user);
+	*a = index_user(r->e, NULL, r->from, r->words->uri_user);
 	if (*a)
 		return INBOUND_SURE;
 	*rule = "To user";
-	*a = index_user(r->e, NULL, r->from, r->to_user);
+	*a = index_user(r->e, NULL, r->from, r->words->to_user);
 	if (*a)
 		return INBOUND_WEAK;
 	*rule = "source";

@@ -18,7 +18,7 @@ static bool as_client(const struct conf_ip_group *g)
 /* Whoever stands in the user table answers challenges as that user. */
 static const struct conf_user_info *user_row(const struct reg_route *r)
 {
-	return conf_user_find(r->e->gen->conf, r->from_user,
+	return conf_user_find(r->e->gen->conf, r->words->from_user,
 			      r->from->trunk ? CONF_NONE : r->from->row);
 }
 
@@ -113,7 +113,7 @@ static void write_uri(char *out, size_t size, const char *user, const char *host
 static void identify_caller(const struct reg_route *r, struct reg_account *a,
 			    const struct reg_message *m, struct dress *d, struct reg_leg *leg)
 {
-	const char *caller = either(r->asserted, either(r->preferred, r->from_user));
+	const char *caller = either(r->words->asserted, either(r->words->preferred, r->words->from_user));
 
 	leg->from_user = m->aor_user;
 	if (!*caller)
@@ -159,9 +159,9 @@ static void dress_account(struct reg_route *r, struct reg_account *a, struct reg
 	leg->request_host = leg->to_host = either(serving->sip_group_name, m.request_host);
 	leg->from_host = a->registrar ? a->conf->host_name : "";
 	leg->from_host = either(leg->from_host, either(serving->sip_group_name, m.aor_host));
-	leg->contact_user = a->registrar ? m.contact_user : r->from_user;
+	leg->contact_user = a->registrar ? m.contact_user : r->words->from_user;
 	if (user_row(r))
-		leg->contact_user = r->from_user;
+		leg->contact_user = r->words->from_user;
 	leg->contact_params = m.contact_params;
 	leg->contact_address = m.contact_address;
 	leg->headers = m.headers;
@@ -188,7 +188,7 @@ static void dress_plain(struct reg_route *r, const struct rg_addr *server,
 	}
 	leg->request_host = leg->to_host = host;
 	leg->from_host = from ? from->sip_group_name : "";
-	leg->contact_user = r->from_user;
+	leg->contact_user = r->words->from_user;
 	if (to && *to->contact_name)
 		leg->contact_address = to->contact_name;
 	o->q.method = r->method;
@@ -226,8 +226,8 @@ static void dress_caller(struct reg_route *r, struct reg_account *a, struct reg_
 	leg->caller_username = o->id.username;
 	leg->caller_password = o->id.password;
 	/* Who called the random user of our binding wants the user behind it. */
-	if (!strcmp(r->uri_user, o->q.contact_user) && strcmp(r->uri_user, o->id.aor_user))
-		leg->request_user = either(r->to_user, o->id.aor_user);
+	if (!strcmp(r->words->uri_user, o->q.contact_user) && strcmp(r->words->uri_user, o->id.aor_user))
+		leg->request_user = either(r->words->to_user, o->id.aor_user);
 }
 
 static void go(struct reg_route *r, struct reg_server *s, const struct rg_addr *addr,

@@ -45,29 +45,37 @@ static const char *copy(char **at, const char *s)
 	return to;
 }
 
+static struct reg_words *words_of(const struct reg_arrival *from)
+{
+	struct reg_words *w;
+	char *at;
+
+	w = g_malloc(sizeof *w + strlen(from->uri_user) + strlen(from->uri_host) +
+		     strlen(from->to_user) + strlen(from->from_user) + strlen(from->from_host) +
+		     strlen(from->asserted) + strlen(from->preferred) + 7);
+	at = w->text;
+	w->uri_user = copy(&at, from->uri_user);
+	w->uri_host = copy(&at, from->uri_host);
+	w->to_user = copy(&at, from->to_user);
+	w->from_user = copy(&at, from->from_user);
+	w->from_host = copy(&at, from->from_host);
+	w->asserted = copy(&at, from->asserted);
+	w->preferred = copy(&at, from->preferred);
+	return w;
+}
+
 struct reg_route *reg_route_new(struct reg_engine *e, const struct reg_arrival *from,
 				const struct reg_route_h *h, void *arg)
 {
 	struct reg_route *r = g_new0(struct reg_route, 1);
 	struct reg_account *of_token = *from->token ? index_token(e, from->token) : NULL;
-	char *at;
 
 	r->e = e;
 	r->h = h;
 	r->arg = arg;
 	r->gen = e->gen;
 	gen_use(r->gen);
-	at = r->text = g_malloc(strlen(from->uri_user) + strlen(from->uri_host) +
-				strlen(from->to_user) + strlen(from->from_user) +
-				strlen(from->from_host) + strlen(from->asserted) +
-				strlen(from->preferred) + 7);
-	r->uri_user = copy(&at, from->uri_user);
-	r->uri_host = copy(&at, from->uri_host);
-	r->to_user = copy(&at, from->to_user);
-	r->from_user = copy(&at, from->from_user);
-	r->from_host = copy(&at, from->from_host);
-	r->asserted = copy(&at, from->asserted);
-	r->preferred = copy(&at, from->preferred);
+	r->words = words_of(from);
 	r->method = from->method;
 	r->interface = from->interface;
 	r->own_port = from->own_port;
@@ -97,7 +105,7 @@ void reg_route_end(struct reg_route *r)
 		if (r->lent[i])
 			gen_leave(r->e, r->lent[i]);
 	gen_leave(r->e, r->gen);
-	g_free(r->text);
+	g_free(r->words);
 	g_free(r);
 }
 
@@ -114,7 +122,7 @@ void route_refuse(struct reg_route *r, uint16_t code, const char *reason, uint32
 
 	if (r->from && !(r->try && r->try->code))
 		rg_info("%s from %s for '%s' refused: %u%s%s%s%s", method_name(r->method),
-			r->from->name, r->uri_user, code, *r->rule ? ", " : "", r->rule,
+			r->from->name, r->words->uri_user, code, *r->rule ? ", " : "", r->rule,
 			*r->policy ? ", " : "", r->policy);
 	park_leave(r);
 	r->h->refuse(r->arg, r, &x);
@@ -308,6 +316,8 @@ void reg_route_answered(struct reg_route *r, uint16_t code, const char *reason,
 	verdict = r->to ? judge(r, code) : RG_STOP;
 	if (code >= 200 && code < 300) {
 		stop_trying(r);
+		g_free(r->words);
+		r->words = NULL;
 		return;
 	}
 	t->code = code ? code : 408;

@@ -24,6 +24,12 @@ struct reg_try {
 	char reason[64];
 };
 
+/* As struct reg_arrival has them. */
+struct reg_words {
+	const char *uri_user, *uri_host, *to_user, *from_user, *from_host, *asserted, *preferred;
+	char text[]; /* of them */
+};
+
 struct reg_route {
 	struct reg_engine *e;
 	struct reg_gen *gen;  /* it was made under */
@@ -33,8 +39,7 @@ struct reg_route {
 	struct reg_group *from, *to; /* NULL: unknown; not a group but an address */
 	struct reg_try *try;
 	struct reg_meter *meter[METERS];
-	char *text; /* the strings below, in one piece */
-	const char *uri_user, *uri_host, *to_user, *from_user, *from_host, *asserted, *preferred;
+	struct reg_words *words; /* what the request says; gone once a server has accepted */
 	struct rg_addr source, server; /* asked last */
 	uint32_t interface;
 	uint32_t account; /* 0: none */

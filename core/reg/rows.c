@@ -44,10 +44,10 @@ static bool host_matches(const char *pattern, const char *host)
 static bool matches(const struct reg_route *r, const struct conf_route *row)
 {
 	return method_matches(row->request_type, r->method) &&
-	       host_matches(row->from_host, r->from_host) &&
-	       host_matches(row->to_host, r->uri_host) &&
-	       conf_pattern_matches(row->from_pattern, r->from_user) &&
-	       conf_pattern_matches(row->to_pattern, r->uri_user);
+	       host_matches(row->from_host, r->words->from_host) &&
+	       host_matches(row->to_host, r->words->uri_host) &&
+	       conf_pattern_matches(row->from_pattern, r->words->from_user) &&
+	       conf_pattern_matches(row->to_pattern, r->words->uri_user);
 }
 
 /* Those of the group and those of any, as they stand in the table. */

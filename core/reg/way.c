@@ -18,7 +18,7 @@ static void rule(struct reg_route *r, const char *text)
 static struct reg_account *caller_account(struct reg_route *r, const struct reg_group *served,
 					  const struct reg_group *serving)
 {
-	const char *user[] = { r->asserted, r->preferred, r->from_user };
+	const char *user[] = { r->words->asserted, r->words->preferred, r->words->from_user };
 	struct reg_account *a = NULL;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(user) && !a; i++)
@@ -149,7 +149,7 @@ static bool find_called(struct reg_route *r, struct reg_account *named)
 		route_fail(r, 404, "Not Found", 0);
 		return false;
 	}
-	rg_debug("from %s for %s: account %s, by %s", r->from->name, r->uri_user, account_name(a),
+	rg_debug("from %s for %s: account %s, by %s", r->from->name, r->words->uri_user, account_name(a),
 		 *by ? by : "name");
 	r->inbound = true;
 	route_set_account(r, a);

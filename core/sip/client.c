@@ -55,11 +55,12 @@ void sip_client_stop(struct sip_client *c)
 		return;
 	rg_timer_stop(c->ta->timers, &c->timer);
 	sip_buf_unref(c->buf);
-	sip_buf_unref(c->ack);
+	g_free(c->ack);
 	sip_cancel_free(c->cancel);
-	sip_buf_unref(c->ack_before);
+	g_free(c->ack_before);
 	sip_buf_unref(c->unsent);
-	c->buf = c->ack = c->ack_before = c->unsent = NULL;
+	c->buf = c->unsent = NULL;
+	c->ack = c->ack_before = NULL;
 	c->cancel = NULL;
 	c->key_before = 0;
 	sip_slot_give_back(c);
@@ -148,12 +149,13 @@ struct sip_buf *sip_client_again(struct sip_client *c)
 	struct sip_buf *b = c->buf, *old = b;
 
 	rg_timer_stop(c->ta->timers, &c->timer);
-	sip_buf_unref(c->ack_before);
+	g_free(c->ack_before);
 	c->ack_before = c->ack;
 	c->key_before = c->ack ? c->key : 0;
 	sip_cancel_free(c->cancel);
 	sip_buf_unref(c->unsent);
-	c->ack = c->unsent = NULL;
+	c->ack = NULL;
+	c->unsent = NULL;
 	c->cancel = NULL;
 	c->cancelled = false;
 	sip_slot_rename(c);
@@ -274,11 +276,24 @@ static void invite_proceeding(struct sip_client *c, const struct sip_event *e)
 
 static void acknowledge(struct sip_client *c, const struct sip_head *answer)
 {
-	c->ack = sip_message_ack(c->ta->pool, c->buf, answer);
-	if (!c->ack)
+	struct sip_buf *b = sip_message_ack(c->ta->pool, c->buf, answer);
+
+	if (!b)
 		return;
-	(void)put(c, c->ack);
-	c->ack = sip_buf_tight(c->ack);
+	(void)put(c, b);
+	c->ack = sip_message_ack_kept(b);
+	sip_buf_unref(b);
+}
+
+static void acknowledge_again(struct sip_client *c, const char *kept,
+			      const struct sip_head *answer)
+{
+	struct sip_buf *b;
+
+	b = kept ? sip_message_ack_again(c->ta->pool, kept, &c->hop.local, answer) : NULL;
+	if (b)
+		(void)put(c, b);
+	sip_buf_unref(b);
 }
 
 /* What there was to cancel is over, and the request was sent for the last time. */
@@ -309,8 +324,7 @@ static void invite_final(struct sip_client *c, const struct sip_event *e)
 	if (c->state == CLIENT_ACCEPTED)
 		return;
 	if (c->state == CLIENT_COMPLETED) {
-		if (c->ack)
-			(void)put(c, c->ack);
+		acknowledge_again(c, c->ack, e->answer);
 		return;
 	}
 	acknowledge(c, e->answer);
@@ -401,7 +415,7 @@ bool sip_ta_response(struct sip_ta *ta, const struct sip_hop *from, const struct
 		return false;
 	if (before) {
 		if (h->code >= 300 && same_method(c, h))
-			(void)put(c, c->ack_before);
+			acknowledge_again(c, c->ack_before, h);
 		return true;
 	}
 	if (same_method(c, h)) {

@@ -1,6 +1,7 @@
 #include "sip/message.h"
 
 #include <arpa/inet.h>
+#include <glib.h>
 #include <string.h>
 
 #include "regway/plugin.h"
@@ -204,6 +205,59 @@ struct sip_buf *sip_message_ack(struct sip_pool *pool, const struct sip_buf *inv
 				const struct sip_head *answer)
 {
 	return derived(pool, invite, "ACK", sip_value(answer, H_TO), none);
+}
+
+char *sip_message_ack_kept(const struct sip_buf *ack)
+{
+	struct sip_head h;
+	struct span value;
+	const char *why;
+	unsigned at = 0;
+	GString *s;
+	char *kept;
+
+	if (sip_precheck(&h, ack->data, ack->len, &why) != SIP_FINE || !h.request)
+		return NULL;
+	s = g_string_sized_new(h.uri.n + 24);
+	g_string_append_len(s, ack->data, h.uri.p + h.uri.n - ack->data);
+	g_string_append(s, " SIP/2.0\r\n");
+	while (sip_next(&h, H_ROUTE, &at, &value)) {
+		g_string_append(s, "Route: ");
+		g_string_append_len(s, value.p, (gssize)value.n);
+		g_string_append(s, "\r\n");
+	}
+	kept = g_strdup(s->str); /* no longer than it is */
+	g_string_free(s, TRUE);
+	return kept;
+}
+
+struct sip_buf *sip_message_ack_again(struct sip_pool *pool, const char *kept,
+				      const struct rg_addr *local, const struct sip_head *answer)
+{
+	size_t n = strlen(kept);
+	struct sip_buf *b = sip_buf_new(pool, n + answer->header_len + 64);
+	struct sip_via_part via;
+	struct out o;
+
+	if (!b || !sip_via_part(sip_value(answer, H_VIA), &via)) {
+		sip_buf_unref(b);
+		return NULL;
+	}
+	o = (struct out){ b->data, b->data + b->cap, false };
+	out_mem(&o, kept, n);
+	out_via(&o, local, via.branch.p, via.branch.n);
+	out_lit(&o, "Max-Forwards: 70\r\n");
+	out_line(&o, "From", sip_value(answer, H_FROM));
+	out_line(&o, "To", sip_value(answer, H_TO));
+	out_line(&o, "Call-ID", sip_value(answer, H_CALL_ID));
+	out_lit(&o, "CSeq: ");
+	out_number(&o, answer->cseq);
+	out_lit(&o, " ACK\r\nContent-Length: 0\r\n\r\n");
+	b->len = (uint32_t)(o.p - b->data);
+	if (!o.full)
+		return b;
+	sip_buf_unref(b);
+	return NULL;
 }
 
 struct sip_buf *sip_message_cancel(struct sip_pool *pool, const struct sip_buf *invite,

@@ -50,6 +50,12 @@ struct sip_buf *sip_message_ack(struct sip_pool *, const struct sip_buf *invite,
 struct sip_buf *sip_message_cancel(struct sip_pool *, const struct sip_buf *invite,
 				   struct span headers);
 
+/* What must be kept of an ACK to send it again, the rest being in the answer that comes
+ * again: its request line and routes, to be freed by g_free(); NULL: it cannot be read. */
+char *sip_message_ack_kept(const struct sip_buf *ack);
+struct sip_buf *sip_message_ack_again(struct sip_pool *, const char *kept,
+				      const struct rg_addr *local, const struct sip_head *answer);
+
 /* An answer to a request: Via lines (the topmost with received and rport), From, To
  * with our tag, Call-ID, CSeq; then headers (whole lines, or NULL) and an empty body.
  * tag: of To if it has none; n 0: none is added.  NULL: too long. */

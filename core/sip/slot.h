@@ -14,7 +14,8 @@ struct sip_client {
 	struct sip_ta *ta;
 	struct rg_timer timer;
 	struct sip_hop hop;
-	struct sip_buf *buf, *ack;
+	struct sip_buf *buf;
+	char *ack;		   /* of its refusal, as sip_message_ack_kept() has it */
 	struct sip_cancel *cancel; /* what was sent */
 	struct sip_buf *unsent;	   /* CANCEL that waits for a 1xx */
 	sip_client_h *h;
@@ -22,7 +23,7 @@ struct sip_client {
 	rg_ms started, deadline, next; /* next: repetition */
 	uint32_t slot, key, interval, born;
 	uint32_t key_before; /* INVITE: of the transaction before sip_client_again(), whose */
-	struct sip_buf *ack_before; /* final answer may come again; 0, NULL: none */
+	char *ack_before;    /* final answer may come again; 0, NULL: none */
 	uint8_t state, left;
 	bool invite, reliable, repeated, cancelled;
 	struct sip_client *spare;
