@@ -298,6 +298,14 @@ void relay_reap(struct call *c)
 		rg_timer_set(r->parts->timers, &r->reaper, rg_now(r->parts->timers), reap, r);
 }
 
+/* The other ends know the ports that calls were made at. */
+static bool has_calls(void *arg)
+{
+	const struct relay *r = arg;
+
+	return r->calls;
+}
+
 struct relay *relay_new(const struct relay_env *env)
 {
 	struct relay *r = g_new0(struct relay, 1);
@@ -310,6 +318,7 @@ struct relay *relay_new(const struct relay_env *env)
 	r->authenticator = sip_authenticator_new();
 	r->sources = source_log_new();
 	sip_stack_on_request(env->stack, on_request, r);
+	sip_transport_busy(r->parts->transport, has_calls, r);
 	return r;
 }
 
@@ -318,6 +327,7 @@ void relay_free(struct relay *r)
 	if (!r)
 		return;
 	sip_stack_on_request(r->env.stack, NULL, NULL);
+	sip_transport_busy(r->parts->transport, NULL, NULL);
 	rg_timer_stop(r->parts->timers, &r->reaper);
 	for (uint32_t i = 0; i < r->slots; i++)
 		if (r->slot[i])

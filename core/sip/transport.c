@@ -11,13 +11,14 @@
 #include "sip/source.h"
 #include "sip/tls.h"
 
-enum { ROUNDS = 4 };
+enum { ROUNDS = 4, LEFT_MS = 1000 };
 
 /* A local port that is open, of an interface or of an account. */
 struct local {
 	struct rg_addr bound; /* all zero is every address of the family */
 	uint32_t number;
 	bool used, own;
+	bool left; /* by its interface or account, for what began there */
 };
 
 struct sip_transport {
@@ -28,6 +29,9 @@ struct sip_transport {
 	GArray *interface; /* struct sip_interface */
 	GHashTable *local; /* struct local, by itself */
 	struct sip_sources *source;
+	sip_transport_busy_h *busy;
+	void *busy_arg;
+	struct rg_timer leave;
 };
 
 uint32_t sip_carrier_number(struct sip_carrier *c)
@@ -226,8 +230,48 @@ static int open_all(struct sip_transport *t, const struct sip_interface *is, siz
 	return 0;
 }
 
-/* Close what is used no more; accounts' own ports go with their address. */
-static void sweep(struct sip_transport *t, const struct sip_interface *is, size_t n)
+static bool busy(const struct sip_transport *t)
+{
+	return t->busy && t->busy(t->busy_arg);
+}
+
+/* Nothing that began at them is left. */
+static void leave(void *arg)
+{
+	struct sip_transport *t = arg;
+	struct rg_timers *timers = sip_loop_timers(t->c.loop);
+	GHashTableIter it;
+	gpointer p;
+
+	if (busy(t)) {
+		rg_timer_set(timers, &t->leave, rg_now(timers) + LEFT_MS, leave, t);
+		return;
+	}
+	g_hash_table_iter_init(&it, t->local);
+	while (g_hash_table_iter_next(&it, &p, NULL)) {
+		struct local *l = p;
+
+		if (!l->left || l->used || l->own) {
+			l->left = false;
+			continue;
+		}
+		close_local(t, l);
+		g_hash_table_iter_remove(&it);
+	}
+}
+
+static void leave_later(struct sip_transport *t, struct local *l)
+{
+	struct rg_timers *timers = sip_loop_timers(t->c.loop);
+
+	l->own = false;
+	l->left = true;
+	rg_timer_set(timers, &t->leave, rg_now(timers) + LEFT_MS, leave, t);
+}
+
+/* Close what is used no more; accounts' own ports go with their address.  wait: not while
+ * something goes on that began there. */
+static void sweep(struct sip_transport *t, const struct sip_interface *is, size_t n, bool wait)
 {
 	GHashTableIter it;
 	gpointer p;
@@ -236,8 +280,12 @@ static void sweep(struct sip_transport *t, const struct sip_interface *is, size_
 	while (g_hash_table_iter_next(&it, &p, NULL)) {
 		struct local *l = p;
 
-		if (l->used || (l->own && address_stays(is, n, &l->bound)))
+		if (l->used || l->left || (l->own && address_stays(is, n, &l->bound)))
 			continue;
+		if (wait && busy(t)) {
+			leave_later(t, l);
+			continue;
+		}
 		close_local(t, l);
 		g_hash_table_iter_remove(&it);
 	}
@@ -317,11 +365,11 @@ int sip_transport_interfaces(struct sip_transport *t, const struct sip_interface
 	err = open_all(t, is, n, bad);
 	if (err) {
 		mark(t, old, olds);
-		sweep(t, old, olds);
+		sweep(t, old, olds, false);
 		(void)open_all(t, old, olds, &unused); /* what had made way */
 	} else {
 		adopt(t, is, n);
-		sweep(t, is, n);
+		sweep(t, is, n, true);
 		sip_sources_forget(t->source);
 	}
 	g_free(old);
@@ -365,6 +413,10 @@ void sip_transport_close(struct sip_transport *t, uint32_t interface, uint16_t p
 		l->own = false;
 		if (l->used)
 			continue;
+		if (busy(t)) {
+			leave_later(t, l);
+			continue;
+		}
 		close_local(t, l);
 		g_hash_table_remove(t->local, l);
 	}
@@ -468,6 +520,21 @@ bool sip_transport_interface(const struct sip_transport *t, const struct sip_hop
 	return false;
 }
 
+/* The address is no interface's any more, but its port is still open. */
+static int left_way(struct sip_transport *t, const struct rg_addr *local,
+		    const struct rg_addr *peer, struct sip_hop *hop)
+{
+	const struct local *l = peer->transport == RG_UDP && peer->family == local->family ?
+					find_local(t, local, local->port, RG_UDP) : NULL;
+
+	if (!l)
+		return EADDRNOTAVAIL;
+	hop->peer = *peer;
+	hop->local = l->bound;
+	hop->socket = l->number;
+	return 0;
+}
+
 int sip_transport_way(struct sip_transport *t, const struct rg_addr *local,
 		      const struct rg_addr *peer, const char *tls_name, struct sip_hop *hop)
 {
@@ -487,7 +554,7 @@ int sip_transport_way(struct sip_transport *t, const struct rg_addr *local,
 			second = second ? second : i;
 		}
 	if (!second)
-		return EADDRNOTAVAIL;
+		return left_way(t, local, peer, hop);
 	if (own && !sip_transport_hop(t, second->position, own, peer, tls_name, true, hop))
 		return 0;
 	return sip_transport_hop(t, second->position, 0, peer, tls_name, true, hop);
@@ -534,6 +601,12 @@ bool sip_transport_moved(struct sip_transport *t)
 	return sip_sources_changed(t->source);
 }
 
+void sip_transport_busy(struct sip_transport *t, sip_transport_busy_h *h, void *arg)
+{
+	t->busy = h;
+	t->busy_arg = arg;
+}
+
 void sip_transport_trace(struct sip_transport *t, bool on)
 {
 	t->c.trace = on;
@@ -544,6 +617,7 @@ void sip_transport_free(struct sip_transport *t)
 	if (!t)
 		return;
 	rg_timer_stop(sip_loop_timers(t->c.loop), &t->c.soon);
+	rg_timer_stop(sip_loop_timers(t->c.loop), &t->leave);
 	sip_loop_at_end(t->c.loop, NULL, t);
 	sip_tcp_free(t->tcp);
 	sip_udp_free(t->udp);

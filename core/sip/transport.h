@@ -75,6 +75,11 @@ int sip_transport_interfaces(struct sip_transport *, const struct sip_interface 
 int sip_transport_open(struct sip_transport *, uint32_t interface, uint16_t port);
 void sip_transport_close(struct sip_transport *, uint32_t interface, uint16_t port);
 
+/* While this says so, ports that no interface and no account has any more stay open, so that
+ * what began there (calls) can end there; but they make way for others.  NULL: never. */
+typedef bool (sip_transport_busy_h)(void *arg);
+void sip_transport_busy(struct sip_transport *, sip_transport_busy_h *, void *arg);
+
 /* The way from an interface to a peer (its transport counts).  local_port: of a UDP
  * port of its own, 0 the interface's.  tls_name: whom a TLS connection must reach
  * (rg_tls_name), "" where there is none; the peer's address then.

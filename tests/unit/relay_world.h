@@ -127,6 +127,11 @@ int sip_transport_way(struct sip_transport *t, const struct rg_addr *local,
 	return sip_transport_hop(t, 0, 0, peer, tls_name, true, hop);
 }
 
+void sip_transport_busy(struct sip_transport *t, sip_transport_busy_h *h, void *arg)
+{
+	(void)t, (void)h, (void)arg;
+}
+
 bool sip_transport_interface(const struct sip_transport *t, const struct sip_hop *hop,
 			     uint32_t *position, uint16_t *own_port)
 {
@@ -307,6 +312,12 @@ void reg_route_end(struct reg_route *r)
 	assert_true(w.routes_alive > 0);
 	w.routes_alive--;
 	free(r);
+}
+
+bool reg_route_serves(const struct reg_route *r, bool caller, const struct rg_addr *addr)
+{
+	(void)r, (void)caller;
+	return addr->family == 4;
 }
 
 struct reg_dialogue *reg_route_dialogue(const struct reg_route *r)
