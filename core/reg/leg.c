@@ -284,6 +284,14 @@ void leg_go_address(struct reg_route *r, const struct conf_route *row)
 	go(r, NULL, &row->address, at < c->n_sip_interface ? at : 0, "");
 }
 
+bool reg_route_serves(const struct reg_route *r, bool caller, const struct rg_addr *addr)
+{
+	const struct reg_account *a = route_account(r);
+	const struct reg_group *g = caller ? r->from : r->to;
+
+	return source_server(a ? a->set : g ? g->set : NULL, addr) != 0;
+}
+
 struct reg_dialogue *reg_route_dialogue(const struct reg_route *r)
 {
 	struct reg_account *a = route_account(r);

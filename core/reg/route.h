@@ -137,6 +137,10 @@ void reg_route_info(const struct reg_route *, struct reg_route_info *);
  * call.  NULL: there is none, or it is gone.  Valid during the turn. */
 struct reg_dialogue *reg_route_dialogue(const struct reg_route *);
 
+/* Is this the address of a server of the account's proxy set, or, without an account, of the
+ * group asked (caller: of the group it came from)?  The port does not count. */
+bool reg_route_serves(const struct reg_route *, bool caller, const struct rg_addr *);
+
 /* As reg_route_new(), for a script that says which account a call is of: from its served
  * group (out), or from its serving group.  NULL: there is no such account. */
 struct reg_route *reg_route_of(struct reg_engine *, const char *account, bool out,

@@ -44,7 +44,7 @@ enum {
 	RELAY_TAG = 27,		/* characters of a tag of ours */
 	RELAY_CALLS_MOST = 1 << 20,
 	FORKS_MOST = 32,	/* pairs of a call, all its attempts counted */
-	EXCHANGES_MOST = 64,	/* of one call at a time */
+	EXCHANGES_MOST = 64,	/* of one side of a call at a time; BYEs are let through */
 	CHALLENGES_MOST = 2,	/* answered, of one attempt */
 	REDIRECTS_MOST = 5,
 	DATAGRAM_MOST = 1300,	/* RFC 3261 18.1.1 */
@@ -115,7 +115,8 @@ struct exchange {
 	struct rg_timer timer;
 	rg_ms give_up;
 	uint32_t cseq_in, cseq_out, interval, budget_ms;
-	uint32_t killed;	   /* To tags of 2xx that were ended, as a Bloom filter */
+	uint32_t killed[FORKS_MOST]; /* hashes of the To tags of 2xx that got their BYE */
+	uint8_t n_killed;
 	uint8_t most;		   /* repetitions */
 	uint8_t side;		   /* enum side that sent it */
 	uint8_t method;		   /* enum method */
@@ -144,7 +145,7 @@ struct call {
 	struct rg_timer timer; /* sessions and leases */
 	uint64_t id, key;
 	uint32_t slot;
-	uint16_t exchanges;
+	uint16_t exchanges[2];	/* by the side that sent them */
 	uint8_t pairs, attempt;
 	uint8_t state;	/* enum relay_state */
 	uint8_t media;	/* enum reg_media */
@@ -403,6 +404,8 @@ void session_accepted(struct exchange *, const struct sip_head *request,
 void session_over(struct pair *, enum ender, const char *reason);
 void session_hang_up(struct pair *, const char *reason);
 void session_set_timer(struct call *);
+/* If the BYE does not come again, we send one. */
+void session_ends_soon(struct pair *);
 /* A BYE came. */
 void session_bye(struct exchange *);
 
@@ -419,6 +422,13 @@ void credentials_info(struct leg *, const struct sip_head *);
 void credentials_write(struct leg *, struct out *, const char *method, const char *uri,
 		       struct span body);
 bool leg_has_credentials(const struct leg *);
+/* May that side's credentials be shown to this address?  To the server that was asked, and
+ * to those of the account's proxy set.  Where else the other end has its target or routes
+ * is its own word: it could have a digest made for any Request-URI and nonce it likes, and
+ * call with it. */
+bool credentials_may(const struct call *, enum side, const struct rg_addr *);
+/* Does a request go on with the credentials it came with?  Those that were for us do not. */
+bool credentials_pass(const struct exchange *);
 void credentials_free(struct leg *);
 
 /* ---- replaces.c ---- */

@@ -9,6 +9,21 @@ bool leg_has_credentials(const struct leg *l)
 	return l->username && *l->username;
 }
 
+bool credentials_may(const struct call *c, enum side s, const struct rg_addr *peer)
+{
+	if (!leg_has_credentials(&c->leg[s]))
+		return false;
+	/* a caller may have come with a token, from anywhere */
+	return (s == CALLEE && rg_addr_same_ip(peer, &c->leg[s].hop.peer)) ||
+	       (c->route && reg_route_serves(c->route, s == CALLER, peer));
+}
+
+bool credentials_pass(const struct exchange *x)
+{
+	return !leg_has_credentials(&x->call->leg[OTHER_SIDE((enum side)x->side)]) &&
+	       (x->side == CALLEE || x->call->keep_authorization);
+}
+
 void credentials_free(struct leg *l)
 {
 	digest_free(l->www);

@@ -58,7 +58,9 @@ struct exchange *exchange_new(struct call *c, struct pair *p, enum side from, en
 {
 	struct exchange *x;
 
-	if (c->exchanges >= EXCHANGES_MOST)
+	/* who floods the call must not keep the other end from hanging up; of a pair there
+	 * is one BYE a side */
+	if (c->exchanges[from] >= EXCHANGES_MOST + (m == M_BYE && p ? 2 * FORKS_MOST : 0))
 		return NULL;
 	x = g_new0(struct exchange, 1);
 	x->call = c;
@@ -75,7 +77,7 @@ struct exchange *exchange_new(struct call *c, struct pair *p, enum side from, en
 	if (x->next)
 		x->next->prev = x;
 	c->exchange = x;
-	c->exchanges++;
+	c->exchanges[from]++;
 	if (h && m == M_INVITE)
 		send_trying(x, h);
 	return x;
@@ -110,7 +112,7 @@ void exchange_release(struct exchange *x)
 		c->exchange = x->next;
 	if (x->next)
 		x->next->prev = x->prev;
-	c->exchanges--;
+	c->exchanges[x->side]--;
 	if (c->initial == x)
 		c->initial = NULL;
 	rg_timer_stop(call_timers(c), &x->timer);
@@ -172,7 +174,6 @@ static void unsent(struct exchange *x)
 void exchange_forward(struct exchange *x, const struct sip_head *h, struct span body)
 {
 	enum side to = OTHER_SIDE((enum side)x->side);
-	struct leg *l = &x->call->leg[to];
 	struct sip_hop hop;
 	struct frame f;
 	int err = nexthop(x->pair, to, &hop);
@@ -180,11 +181,12 @@ void exchange_forward(struct exchange *x, const struct sip_head *h, struct span 
 	if (!err) {
 		dialog_frame(x->pair, to, h, &f);
 		f.o.body = body;
-		f.o.keep_authorization = !leg_has_credentials(l);
+		f.o.keep_authorization = credentials_pass(x);
 		if (x->method == M_PRACK)
 			frame_rack(x, h, &f);
 		frame_names(&f, x->call->relay, h);
-		frame_authorize(&f, l, h->method, body_of(h, body));
+		if (credentials_may(x->call, to, &hop.peer))
+			frame_authorize(&f, &x->call->leg[to], h->method, body_of(h, body));
 		if (x->method == M_INVITE && f.o.headers.n)
 			x->credentials = g_strndup(f.o.headers.p, f.o.headers.n);
 		err = exchange_send(x, h, NULL, &hop, &f);
@@ -257,8 +259,8 @@ static bool refuse_request(struct pair *p, enum side from, enum method m,
 {
 	struct relay *r = p->call->relay;
 
-	if (m == M_BYE && (p->ended || bye_pending(p, OTHER_SIDE(from)))) {
-		/* both hang up at once */
+	if (m == M_BYE && (p->ended || bye_pending(p, OTHER_SIDE(from)) || bye_pending(p, from))) {
+		/* both hang up at once, or one twice */
 		refuse(r, hop, h, 200, NULL);
 		return true;
 	}
@@ -409,9 +411,16 @@ void exchange_failed(struct exchange *x, bool transport)
 	exchange_over(x);
 }
 
+/* A challenge to a BYE that the sender is to meet: it comes again. */
+static bool comes_again(const struct exchange *x, const struct sip_head *h)
+{
+	return x->server && (h->code == 401 || h->code == 407) && credentials_pass(x);
+}
+
 static void plain_final(struct exchange *x, struct sip_client *c, const struct sip_event *e)
 {
 	const struct sip_head *h = e->answer;
+	bool again = comes_again(x, h);
 
 	if (exchange_challenged(x, c, h))
 		return;
@@ -436,18 +445,22 @@ static void plain_final(struct exchange *x, struct sip_client *c, const struct s
 		media_pass(x, MEDIA_ANSWER, e->from, h);
 	else
 		exchange_over(x);
-	if (x->method == M_BYE && x->pair)
+	if (x->method == M_BYE && x->pair && again)
+		session_ends_soon(x->pair);
+	else if (x->method == M_BYE && x->pair)
 		session_over(x->pair, x->side == CALLER ? BY_CALLER : BY_CALLEE, "BYE");
 }
 
 bool exchange_challenged(struct exchange *x, struct sip_client *c, const struct sip_head *h)
 {
-	struct leg *l = &x->call->leg[OTHER_SIDE(x->side)];
+	enum side to = OTHER_SIDE((enum side)x->side);
+	struct leg *l = &x->call->leg[to];
 
 	if (h->code >= 200 && h->code < 300)
 		credentials_info(l, h);
 	if ((h->code != 401 && h->code != 407) || x->cancelled ||
-	    x->challenges >= CHALLENGES_MOST || !credentials_challenged(l, h))
+	    x->challenges >= CHALLENGES_MOST || !credentials_may(x->call, to, &x->to.peer) ||
+	    !credentials_challenged(l, h))
 		return false;
 	x->challenges++;
 	if (x == x->call->initial)

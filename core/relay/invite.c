@@ -89,7 +89,8 @@ static struct sip_buf *put_ack(struct exchange *x, const struct sip_head *h, str
 	write_branch(f->branch);
 	f->o.branch = (struct span){ f->branch, sizeof f->branch };
 	f->o.local = hop->local;
-	if (x->credentials)
+	if (x->credentials &&
+	    credentials_may(x->call, OTHER_SIDE((enum side)x->side), &hop->peer))
 		f->o.headers = (struct span){ x->credentials, strlen(x->credentials) };
 	b = h ? sip_translate_request(parts->pool, h, &f->o) :
 		sip_translate_new(parts->pool, "ACK", &f->o);
@@ -98,19 +99,28 @@ static struct sip_buf *put_ack(struct exchange *x, const struct sip_head *h, str
 	return b;
 }
 
-static uint32_t bit_of(struct span tag)
+static uint32_t hash_of(struct span tag)
 {
-	uint32_t v = 0;
+	uint32_t v = 2166136261u;
 
 	for (size_t i = 0; i < tag.n; i++)
-		v = v * 31 + (unsigned char)tag.p[i];
-	return 1u << ((v ^ v >> 16) & 31);
+		v = (v ^ (unsigned char)tag.p[i]) * 16777619u;
+	return v;
+}
+
+/* One that is forgotten, of very many, gets a second BYE; none goes without. */
+static bool killed(const struct exchange *x, uint32_t hash)
+{
+	for (unsigned i = 0; i < MIN(x->n_killed, (unsigned)FORKS_MOST); i++)
+		if (x->killed[i] == hash)
+			return true;
+	return false;
 }
 
 void invite_kill(struct exchange *x, const struct sip_hop *from, const struct sip_head *h)
 {
-	uint32_t bit = bit_of(sip_tag(sip_value(h, H_TO)));
-	struct leg *l = &x->call->leg[OTHER_SIDE(x->side)];
+	uint32_t hash = hash_of(sip_tag(sip_value(h, H_TO)));
+	enum side to = OTHER_SIDE((enum side)x->side);
 	struct exchange *bye;
 	struct sip_hop hop;
 	struct frame f;
@@ -118,17 +128,19 @@ void invite_kill(struct exchange *x, const struct sip_hop *from, const struct si
 	frame_of_answer(&f, h);
 	hop_of_answer(x, &f, from, &hop);
 	sip_buf_unref(put_ack(x, NULL, &f, &hop));
-	if (x->killed & bit)
+	if (killed(x, hash))
 		return;
-	x->killed |= bit;
 	bye = exchange_new(x->call, NULL, (enum side)x->side, M_BYE, NULL, NULL);
 	if (!bye)
 		return;
 	f.o.cseq = h->cseq + 1;
 	f.o.headers = as_it_is;
-	frame_authorize(&f, l, (struct span){ "BYE", 3 }, as_it_is);
+	if (credentials_may(x->call, to, &hop.peer))
+		frame_authorize(&f, &x->call->leg[to], (struct span){ "BYE", 3 }, as_it_is);
 	if (exchange_send(bye, NULL, "BYE", &hop, &f))
 		exchange_over(bye);
+	else
+		x->killed[x->n_killed++ % FORKS_MOST] = hash;
 }
 
 /* ---- giving up -------------------------------------------------------------------------- */
@@ -258,6 +270,7 @@ static bool frame_ack(struct exchange *x, const struct sip_head *h, struct frame
 	dialog_frame(x->pair, to, h, f);
 	d->local_cseq = cseq;
 	f->o.cseq = x->cseq_out;
+	f->o.keep_authorization = credentials_pass(x);
 	return true;
 }
 

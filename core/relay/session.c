@@ -161,9 +161,14 @@ void session_over(struct pair *p, enum ender by, const char *reason)
 	call_check(c);
 }
 
+void session_ends_soon(struct pair *p)
+{
+	p->session = MIN(p->session, call_now(p->call) + GRACE_MS);
+	session_set_timer(p->call);
+}
+
 static void send_bye(struct pair *p, enum side to, const char *headers)
 {
-	struct leg *l = &p->call->leg[to];
 	struct exchange *x = exchange_new(p->call, p, OTHER_SIDE(to), M_BYE, NULL, NULL);
 	struct sip_hop hop;
 	struct frame f;
@@ -175,7 +180,9 @@ static void send_bye(struct pair *p, enum side to, const char *headers)
 		f.o.headers.p = f.out.p;
 		out_str(&f.out, headers);
 		f.o.headers = frame_cut(&f, f.o.headers.p);
-		frame_authorize(&f, l, (struct span){ "BYE", 3 }, (struct span){ NULL, 0 });
+		if (credentials_may(p->call, to, &hop.peer))
+			frame_authorize(&f, &p->call->leg[to], (struct span){ "BYE", 3 },
+					(struct span){ NULL, 0 });
 		if (!exchange_send(x, NULL, "BYE", &hop, &f))
 			return;
 	}
