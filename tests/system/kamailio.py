@@ -72,10 +72,13 @@ def modules():
 
 
 class Kamailio:
-    def __init__(self, c, last, longest=3600, shortest=0, algorithm="MD5", seconds=10, config=CONFIG, **more):
+    """At c.ip(last), or at an address of a namespace that wrap enters."""
+
+    def __init__(self, c, last, longest=3600, shortest=0, algorithm="MD5", seconds=10, config=CONFIG, address=None,
+                 wrap=(), **more):
         if not shutil.which("kamailio"):
             raise rig.Skip("kamailio is not installed")
-        self.address, self.stopped = c.ip(last), False
+        self.address, self.wrap, self.stopped = address or c.ip(last), wrap, False
         self.at = self.address + ":5060"
         self.dir = os.path.join(c.dir, "kam%d" % last)
         os.mkdir(self.dir)
@@ -91,7 +94,7 @@ class Kamailio:
     def start(self, seconds=10):
         with open(self.log, "ab") as log:
             self.proc = rig.spawn(
-                ["kamailio", "-DD", "-E", "-f", self.config, "-m", "128", "-M", "16", "-Y", self.dir,
+                [*self.wrap, "kamailio", "-DD", "-E", "-f", self.config, "-m", "128", "-M", "16", "-Y", self.dir,
                  "-P", self.dir + "/pid"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         wait(lambda: self.answers() or self.proc.poll() is not None, seconds, "Kamailio at %s" % self.address)
         if self.proc.poll() is not None:
