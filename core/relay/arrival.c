@@ -52,7 +52,7 @@ static void say(struct relay *r, const struct sip_hop *hop, const struct sip_hea
 
 void arrival_refused(struct call *c, uint16_t code, const char *reason)
 {
-	struct span method = { c->method, strlen(c->method) };
+	struct span method = { call_method(c), strlen(call_method(c)) };
 	char why[SIP_SHORT_MOST];
 	struct out o = { why, why + sizeof why - 1, false };
 
@@ -60,7 +60,7 @@ void arrival_refused(struct call *c, uint16_t code, const char *reason)
 	out_lit(&o, " ");
 	out_str(&o, reason);
 	out_lit(&o, ", for ");
-	out_str(&o, c->target);
+	out_span(&o, call_target(c));
 	*o.p = '\0';
 	say_of(c->relay, &c->leg[CALLER].hop.peer, method, why);
 }
@@ -69,7 +69,7 @@ void arrival_refused(struct call *c, uint16_t code, const char *reason)
 
 static bool same_target(const struct call *c, const struct sip_head *h)
 {
-	return span_equal((struct span){ c->target, strlen(c->target) }, h->uri);
+	return span_equal(call_target(c), h->uri);
 }
 
 /* A call from line to line through an ITSP that is a proxy comes back to us with our own
@@ -87,7 +87,7 @@ static bool loops(struct relay *r, const struct sip_head *h)
 			return false;
 		if (same_target(c, h))
 			return true;
-		tag = sip_tag((struct span){ c->who, strlen(c->who) });
+		tag = sip_tag(call_who(c));
 		id = leg_id(&c->leg[CALLER]);
 	}
 	return true;

@@ -4,6 +4,8 @@
 #include "base/random.h"
 #include "relay/call.h"
 
+enum { METHOD = 15, REASON = 39 }; /* most characters that are kept of them */
+
 static int64_t unix_ms(void)
 {
 	return g_get_real_time() / 1000;
@@ -24,26 +26,77 @@ static void take_session_id(struct call *c, const struct sip_head *h)
 	out_hex(&o, id, sizeof id);
 }
 
+static void take_words(struct call *c, const struct sip_head *h)
+{
+	struct span who = sip_value(h, H_FROM), method = h->method;
+	struct out o;
+
+	method.n = MIN(method.n, (size_t)METHOD);
+	c->who_at = (uint16_t)(method.n + 1);
+	c->who_len = (uint16_t)who.n;
+	c->target_len = (uint16_t)h->uri.n;
+	c->words = g_malloc(c->who_at + who.n + h->uri.n);
+	o = (struct out){ c->words, c->words + c->who_at + who.n + h->uri.n, false };
+	out_span(&o, method);
+	out_mem(&o, "", 1);
+	out_span(&o, who);
+	out_span(&o, h->uri);
+}
+
+const char *call_method(const struct call *c)
+{
+	return c->words;
+}
+
+struct span call_who(const struct call *c)
+{
+	return (struct span){ c->words + c->who_at, c->who_len };
+}
+
+struct span call_target(const struct call *c)
+{
+	return (struct span){ c->words + c->who_at + c->who_len, c->target_len };
+}
+
+static size_t weight_of(const struct sip_buf *b)
+{
+	return b ? sizeof *b + b->cap : 0;
+}
+
+/* What a call holds itself; its transactions and its route are others'. */
+void call_weigh(struct call *c)
+{
+	size_t n = sizeof *c + c->who_at + c->who_len + c->target_len;
+
+	for (int s = 0; s < 2; s++)
+		n += (size_t)c->leg[s].id_len + c->leg[s].self_len + c->leg[s].contact_len;
+	for (const struct pair *p = c->pair; p; p = p->next)
+		n += sizeof *p + dialog_bytes(&p->dialog[CALLER]) +
+		     dialog_bytes(&p->dialog[CALLEE]);
+	for (const struct exchange *x = c->exchange; x; x = x->next)
+		n += sizeof *x + weight_of(x->request) + weight_of(x->answer) + weight_of(x->ack);
+	c->relay->bytes += n - c->weight;
+	c->weight = (uint32_t)n;
+}
+
 struct call *call_new(struct relay *r, const struct sip_hop *hop, const struct sip_head *h)
 {
 	struct call *c = g_new0(struct call, 1);
 	enum method m = relay_method(h->method);
 
 	c->relay = r;
-	c->item_last = &c->item;
+	c->leg[CALLEE].side = CALLEE;
 	if (!relay_add(r, c)) {
 		g_free(c);
 		return NULL;
 	}
-	memcpy(c->method, h->method.p, MIN(h->method.n, sizeof c->method - 1));
 	c->began_at = unix_ms();
 	c->since = rg_now(r->parts->timers);
 	c->invite = m == M_INVITE;
 	take_session_id(c, h);
+	take_words(c, h);
 	leg_of_caller(c, hop, h);
 	relay_know(c, CALLER);
-	c->who = g_strndup(sip_value(h, H_FROM).p, sip_value(h, H_FROM).n);
-	c->target = g_strndup(h->uri.p, h->uri.n);
 	c->initial = exchange_new(c, NULL, CALLER, m, hop, h);
 	if (c->initial) {
 		r->calls += c->invite;
@@ -60,7 +113,8 @@ void call_decided(struct call *c, uint16_t code, struct span reason)
 	c->decided = true;
 	c->code = code;
 	if (code < 200 || code >= 300) {
-		memcpy(c->reason, reason.p, MIN(reason.n, sizeof c->reason - 1));
+		g_free(c->reason);
+		c->reason = g_strndup(reason.p, MIN(reason.n, (size_t)REASON));
 		if (!c->ended_by)
 			c->ended_by = c->state == RELAY_WAITING ? BY_GATEWAY : BY_CALLEE;
 		return;
@@ -140,6 +194,7 @@ static void drop_pairs(struct call *c)
 		}
 		*at = p->next;
 		pair_free(p);
+		call_weigh(c);
 	}
 }
 
@@ -199,8 +254,9 @@ void call_free(struct call *c)
 	relay_remove(c->relay, c);
 	leg_clear(&c->leg[CALLER]);
 	leg_clear(&c->leg[CALLEE]);
-	g_free(c->who);
-	g_free(c->target);
+	c->relay->bytes -= c->weight;
+	g_free(c->words);
+	g_free(c->reason);
 	g_free(c);
 }
 
@@ -260,14 +316,14 @@ void call_info(struct call *c, struct relay_call_info *i)
 	enum { SIZE = sizeof r->scratch[0] };
 
 	*i = (struct relay_call_info){
-		.id = c->id, .state = c->state, .method = c->method,
+		.id = c->id, .state = c->state, .method = call_method(c),
 		.caller = c->leg[CALLER].hop.peer, .callee = c->leg[CALLEE].hop.peer,
 		.began_at = c->began_at, .answered_at = c->answered_at, .ended_at = c->ended_at,
 		.lasts = (int64_t)(rg_now(r->parts->timers) - c->since),
-		.code = c->code, .reason = c->reason, .ended_by = enders[c->ended_by],
+		.code = c->code, .reason = c->reason ? c->reason : "", .ended_by = enders[c->ended_by],
 		.media = c->media, .anchored = c->anchored,
 	};
-	i->from = plain_uri((struct span){ c->who, strlen(c->who) }, r->scratch[0], SIZE);
+	i->from = plain_uri(call_who(c), r->scratch[0], SIZE);
 	i->to = plain_uri(leg_self(&c->leg[CALLER]), r->scratch[1], SIZE);
 	i->call_id[0] = text_of(leg_id(&c->leg[CALLER]), r->scratch[2], SIZE);
 	i->call_id[1] = text_of(leg_id(&c->leg[CALLEE]), r->scratch[3], SIZE);

@@ -9,6 +9,7 @@
  *   nexthop.c      where requests in a dialog go
  *   attempt.c      the dialog-making request, from server to server
  *   exchange.c     a request from one side to the other, and its answers
+ *   order.c        what is out of order in a dialog
  *   send.c         how it gets on its way
  *   invite.c       what INVITE has more: 1xx, 2xx until its ACK, timer C, CANCEL
  *   session.c      pairs as sessions and subscriptions: how long, and their end by us
@@ -24,6 +25,7 @@
 #define RG_RELAY_CALL_H
 
 #include <glib.h>
+#include <stddef.h>
 
 #include "relay/relay.h"
 #include "sip/authenticate.h"
@@ -65,17 +67,18 @@ struct leg {
 	char *text; /* NULL: not yet */
 	uint16_t id_len, self_len, contact_len; /* Call-ID; our From or To value without a
 						 * tag; URI of our Contact */
+	uint8_t side;	    /* enum side: which one of its call it is */
+	bool serving;	    /* the registrar's side */
 	struct sip_hop hop; /* where the dialog-making message came from or went to */
 	uint32_t flow;	    /* connection that the end spoke over last; 0: none */
 	uint32_t cseq;	    /* last of ours outside of pairs: of the dialog-making request */
 	const char *username, *password; /* of the route; "": challenges are passed on */
 	const char *tls_name;	    /* of its configured server; NULL or "": none */
-	bool serving;		    /* the registrar's side */
 	struct digest *www, *proxy; /* challenges of it, each realm's */
 };
 
-/* One side of a pair, as we stand in it.  Strings in text: the other end's From or To value
- * with its tag, its target, the route set. */
+/* One side of a pair, as we stand in it.  Strings in text: the callee's To value with its
+ * tag, the other end's target, the route set. */
 struct dialog {
 	char *text;
 	uint16_t remote_len, target_len, routes_len;
@@ -115,7 +118,7 @@ struct exchange {
 	struct rg_timer timer;
 	rg_ms give_up;
 	uint32_t cseq_in, cseq_out, interval, budget_ms;
-	uint32_t killed[FORKS_MOST]; /* hashes of the To tags of 2xx that got their BYE */
+	uint32_t *killed; /* FORKS_MOST hashes of To tags of 2xx that got their BYE, or NULL */
 	uint8_t n_killed;
 	uint8_t most;		   /* repetitions */
 	uint8_t side;		   /* enum side that sent it */
@@ -141,7 +144,7 @@ struct call {
 	struct leg leg[2];
 	struct pair *pair;
 	struct exchange *exchange, *initial;
-	struct media_item *item, **item_last; /* in their order; see media.c */
+	struct media_item *item; /* in their order; see media.c */
 	struct rg_timer timer; /* sessions and leases */
 	uint64_t id, key;
 	uint32_t slot;
@@ -157,9 +160,10 @@ struct call {
 	int64_t began_at, answered_at, ended_at; /* Unix time, ms */
 	rg_ms since; /* answered, or else begun: the wall clock may be set meanwhile */
 	char session_id[32];
-	char method[16];
-	char *who, *target; /* From and Request-URI as the caller wrote them */
-	char reason[40];
+	char *words; /* method, its terminator, From and Request-URI as the caller wrote them */
+	char *reason; /* NULL: none */
+	uint16_t who_at, who_len, target_len;
+	uint32_t weight; /* bytes of it all, as last told to the relay */
 };
 
 struct source_log;
@@ -172,7 +176,7 @@ struct relay {
 	GArray *free_slots;	/* of uint32_t */
 	GArray *order;		/* of struct row, by id */
 	uint32_t holes;		/* in order */
-	GHashTable *by_id;	/* struct leg, by Call-ID */
+	GHashTable *by_id;	/* of struct leg, by Call-ID */
 	struct sip_authenticator *authenticator;
 	struct rg_media media;
 	struct call *reap;
@@ -182,7 +186,7 @@ struct relay {
 	rg_ms no_tcp[64];	/* until then; see send.c */
 	uint64_t last_id;
 	uint32_t calls;		/* of INVITE, not over */
-	size_t bytes;
+	size_t bytes;		/* weights of all calls */
 	bool draining;
 	char scratch[5][512];	/* of relay_call_info */
 };
@@ -190,6 +194,11 @@ struct relay {
 static inline struct rg_timers *call_timers(const struct call *c)
 {
 	return c->relay->parts->timers;
+}
+
+static inline struct call *leg_call(struct leg *l)
+{
+	return (struct call *)((char *)(l - l->side) - offsetof(struct call, leg));
 }
 
 static inline rg_ms call_now(const struct call *c)
@@ -224,6 +233,11 @@ void arrival_refused(struct call *, uint16_t code, const char *reason);
 
 /* For a request that makes a dialog or stands alone; NULL: too many. */
 struct call *call_new(struct relay *, const struct sip_hop *, const struct sip_head *);
+const char *call_method(const struct call *);
+struct span call_who(const struct call *);    /* From */
+struct span call_target(const struct call *); /* Request-URI */
+/* It has grown or shrunk. */
+void call_weigh(struct call *);
 /* The final answer to the caller was given. */
 void call_decided(struct call *, uint16_t code, struct span reason);
 /* It ends, if no session, no subscription and no initial request are left. */
@@ -282,7 +296,7 @@ struct pair *pair_by_number(struct call *, uint8_t number);
  * many. */
 struct pair *pair_new(struct call *, const struct sip_head *);
 void pair_free(struct pair *);
-struct span dialog_remote(const struct dialog *);
+struct span pair_remote(const struct pair *, enum side); /* From or To value of that end */
 struct span dialog_target(const struct dialog *);
 struct span dialog_routes(const struct dialog *);
 /* Contact, and with routes the route set (reverse: as the UAC has it), from a message of
@@ -293,8 +307,6 @@ void dialog_refresh(struct pair *, enum side, const struct sip_head *, bool rout
  * Contact if h has one. */
 void dialog_frame(struct pair *, enum side, const struct sip_head *, struct frame *);
 size_t dialog_bytes(const struct dialog *);
-/* Did a dialog's remote end see less than this before? */
-bool dialog_in_order(struct dialog *, uint32_t cseq);
 
 /* ---- nexthop.c ---- */
 
@@ -359,6 +371,13 @@ void exchange_give_up(struct exchange *, uint16_t code);
 void exchange_release(struct exchange *); /* the reaper's */
 void exchange_proceed(struct exchange *); /* the next hop is known now */
 sip_client_h exchange_event;
+
+/* ---- order.c ---- */
+
+/* true: the request was answered, since there is no such session any more, its CSeq is lower
+ * than one before, another INVITE is under way ... */
+bool order_refuses(struct pair *, enum side from, enum method, const struct sip_hop *,
+		   const struct sip_head *);
 
 /* ---- send.c ---- */
 

@@ -3,9 +3,11 @@
 
 #include "relay/call.h"
 
-struct span dialog_remote(const struct dialog *d)
+struct span pair_remote(const struct pair *p, enum side s)
 {
-	return (struct span){ d->text, d->remote_len };
+	const struct dialog *d = &p->dialog[s];
+
+	return s == CALLER ? call_who(p->call) : (struct span){ d->text, d->remote_len };
 }
 
 struct span dialog_target(const struct dialog *d)
@@ -24,8 +26,10 @@ size_t dialog_bytes(const struct dialog *d)
 	return (size_t)d->remote_len + d->target_len + d->routes_len;
 }
 
-static void set(struct dialog *d, struct span remote, struct span target, struct span routes)
+static void set(struct pair *p, enum side s, struct span remote, struct span target,
+		struct span routes)
 {
+	struct dialog *d = &p->dialog[s];
 	size_t n = remote.n + target.n + routes.n;
 	char *text = g_malloc(n + 1), *old = d->text;
 	struct out o = { text, text + n, false };
@@ -38,6 +42,7 @@ static void set(struct dialog *d, struct span remote, struct span target, struct
 	d->target_len = (uint16_t)target.n;
 	d->routes_len = (uint16_t)routes.n;
 	g_free(old);
+	call_weigh(p->call);
 }
 
 /* ---- what the other end says of itself -------------------------------------------------- */
@@ -86,16 +91,8 @@ void dialog_refresh(struct pair *p, enum side s, const struct sip_head *h, bool 
 		target = dialog_target(d);
 	if (span_equal(target, dialog_target(d)) && span_equal(set_of, dialog_routes(d)))
 		return;
-	set(d, dialog_remote(d), target, set_of);
+	set(p, s, (struct span){ d->text, d->remote_len }, target, set_of);
 	nexthop_find(p, s);
-}
-
-bool dialog_in_order(struct dialog *d, uint32_t cseq)
-{
-	if (cseq < d->remote_cseq)
-		return false;
-	d->remote_cseq = cseq;
-	return true;
 }
 
 /* ---- pairs ------------------------------------------------------------------------------ */
@@ -106,7 +103,7 @@ struct pair *pair_by_remote_tag(struct call *c, struct span tag)
 		return NULL;
 	for (struct pair *p = c->pair; p; p = p->next)
 		if (p->attempt == c->attempt &&
-		    span_equal(sip_tag(dialog_remote(&p->dialog[CALLEE])), tag))
+		    span_equal(sip_tag(pair_remote(p, CALLEE)), tag))
 			return p;
 	return NULL;
 }
@@ -119,6 +116,8 @@ struct pair *pair_by_number(struct call *c, uint8_t number)
 	return NULL;
 }
 
+static const struct span none;
+
 /* No Contact, although there must be one: who it says it is. */
 static struct span fallback_target(struct span remote)
 {
@@ -130,7 +129,7 @@ static struct span fallback_target(struct span remote)
 static void begin(struct pair *p, enum side s, const struct sip_head *h, struct span remote,
 		  bool reverse)
 {
-	set(&p->dialog[s], remote, fallback_target(remote), (struct span){ NULL, 0 });
+	set(p, s, s == CALLER ? none : remote, fallback_target(remote), none);
 	dialog_refresh(p, s, h, true, reverse);
 	if (!p->dialog[s].next.family && !p->dialog[s].looking)
 		nexthop_find(p, s);
@@ -214,7 +213,7 @@ void dialog_frame(struct pair *p, enum side s, const struct sip_head *h, struct 
 	out_lit(&f->out, ";tag=");
 	out_mem(&f->out, f->tag, sizeof f->tag);
 	f->o.from = frame_cut(f, from);
-	f->o.to = dialog_remote(d);
+	f->o.to = pair_remote(p, s);
 	f->o.call_id = leg_id(l);
 	f->o.cseq = d->local_cseq = d->local_cseq % INT32_MAX + 1;
 	f->o.max_forwards = 70;

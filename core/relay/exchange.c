@@ -78,6 +78,7 @@ struct exchange *exchange_new(struct call *c, struct pair *p, enum side from, en
 		x->next->prev = x;
 	c->exchange = x;
 	c->exchanges[from]++;
+	call_weigh(c);
 	if (h && m == M_INVITE)
 		send_trying(x, h);
 	return x;
@@ -113,6 +114,7 @@ void exchange_release(struct exchange *x)
 	if (x->next)
 		x->next->prev = x->prev;
 	c->exchanges[x->side]--;
+	call_weigh(c);
 	if (c->initial == x)
 		c->initial = NULL;
 	rg_timer_stop(call_timers(c), &x->timer);
@@ -121,6 +123,7 @@ void exchange_release(struct exchange *x)
 	sip_buf_unref(x->ack);
 	sip_buf_unref(x->built);
 	g_free(x->credentials);
+	g_free(x->killed);
 	g_free(x);
 }
 
@@ -216,69 +219,6 @@ void exchange_proceed(struct exchange *x)
 	}
 }
 
-static void refuse(struct relay *r, const struct sip_hop *hop, const struct sip_head *h,
-		   uint16_t code, const char *headers)
-{
-	sip_stack_reply(r->env.stack, hop, h, code, NULL, headers, false);
-}
-
-/* RFC 3261 14.2 and 12.2.2. */
-static bool refuse_invite(struct pair *p, enum side from, const struct sip_hop *hop,
-			  const struct sip_head *h)
-{
-	char retry[40] = "Retry-After: ";
-	struct relay *r = p->call->relay;
-	struct exchange *own = invite_pending(p, from);
-
-	if (own) {
-		struct out o = { retry + 13, retry + sizeof retry - 1, false };
-
-		out_number(&o, g_random_int() % 10);
-		out_lit(&o, "\r\n");
-		*o.p = '\0';
-		refuse(r, hop, h, 500, retry);
-		return true;
-	}
-	if (!invite_pending(p, OTHER_SIDE(from)))
-		return false;
-	refuse(r, hop, h, 491, NULL);
-	return true;
-}
-
-static bool bye_pending(const struct pair *p, enum side from)
-{
-	for (const struct exchange *x = p->call->exchange; x; x = x->next)
-		if (x->pair == p && x->method == M_BYE && x->side == from && !x->over)
-			return true;
-	return false;
-}
-
-/* true: it was answered. */
-static bool refuse_request(struct pair *p, enum side from, enum method m,
-			   const struct sip_hop *hop, const struct sip_head *h)
-{
-	struct relay *r = p->call->relay;
-
-	if (m == M_BYE && (p->ended || bye_pending(p, OTHER_SIDE(from)) || bye_pending(p, from))) {
-		/* both hang up at once, or one twice */
-		refuse(r, hop, h, 200, NULL);
-		return true;
-	}
-	if (p->ended && (!p->lease || m == M_INVITE || m == M_UPDATE || m == M_PRACK)) {
-		refuse(r, hop, h, 481, NULL);
-		return true;
-	}
-	if (!dialog_in_order(&p->dialog[from], h->cseq)) {
-		refuse(r, hop, h, 500, NULL);
-		return true;
-	}
-	if (!h->max_forwards) {
-		refuse(r, hop, h, 483, NULL);
-		return true;
-	}
-	return m == M_INVITE && refuse_invite(p, from, hop, h);
-}
-
 void exchange_request(struct pair *p, enum side from, enum method m, const struct sip_hop *hop,
 		      const struct sip_head *h)
 {
@@ -289,7 +229,7 @@ void exchange_request(struct pair *p, enum side from, enum method m, const struc
 		invite_ack_request(p, from, hop, h);
 		return;
 	}
-	if (refuse_request(p, from, m, hop, h))
+	if (order_refuses(p, from, m, hop, h))
 		return;
 	x = exchange_new(p->call, p, from, m, hop, h);
 	if (!x) {

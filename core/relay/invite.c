@@ -117,6 +117,13 @@ static bool killed(const struct exchange *x, uint32_t hash)
 	return false;
 }
 
+static void remember(struct exchange *x, uint32_t hash)
+{
+	if (!x->killed)
+		x->killed = g_new0(uint32_t, FORKS_MOST);
+	x->killed[x->n_killed++ % FORKS_MOST] = hash;
+}
+
 void invite_kill(struct exchange *x, const struct sip_hop *from, const struct sip_head *h)
 {
 	uint32_t hash = hash_of(sip_tag(sip_value(h, H_TO)));
@@ -140,7 +147,7 @@ void invite_kill(struct exchange *x, const struct sip_hop *from, const struct si
 	if (exchange_send(bye, NULL, "BYE", &hop, &f))
 		exchange_over(bye);
 	else
-		x->killed[x->n_killed++ % FORKS_MOST] = hash;
+		remember(x, hash);
 }
 
 /* ---- giving up -------------------------------------------------------------------------- */
@@ -254,6 +261,7 @@ static void settled(struct exchange *x)
 	x->credentials = NULL;
 	sip_server_leave(x->server);
 	x->server = NULL;
+	call_weigh(x->call);
 	if (!x->client)
 		exchange_over(x);
 }
@@ -371,8 +379,7 @@ static void accepted(struct exchange *x, struct pair *p, const struct sip_event 
 static void repeated_2xx(struct exchange *x, const struct sip_event *e)
 {
 	if (!x->pair || !span_equal(sip_tag(sip_value(e->answer, H_TO)),
-				    sip_tag(dialog_remote(
-					    &x->pair->dialog[OTHER_SIDE(x->side)]))))
+				    sip_tag(pair_remote(x->pair, OTHER_SIDE(x->side)))))
 		invite_kill(x, e->from, e->answer);
 	else if (x->ack && !x->ack_waits)
 		(void)sip_transport_send(x->call->relay->parts->transport, &x->to, x->ack);
@@ -468,6 +475,7 @@ static void back_2xx(struct exchange *x, const struct sip_head *h, struct span b
 	x->answer = sip_buf_ref(b);
 	sip_server_reply(x->server, h->code, b);
 	x->answered = true;
+	call_weigh(x->call);
 	wait_for_ack(x);
 	if (sip_precheck(&request, x->request->data, x->request->len, &why) == SIP_FINE)
 		session_accepted(x, &request, h);

@@ -33,6 +33,7 @@ void leg_set(struct leg *l, struct span id, struct span self, struct span contac
 	l->self_len = (uint16_t)self.n;
 	l->contact_len = (uint16_t)contact.n;
 	g_free(old); /* the spans may have been its */
+	call_weigh(leg_call(l));
 }
 
 void leg_clear(struct leg *l)

@@ -153,8 +153,6 @@ static void drop(struct call *c, struct media_item **at)
 	const struct rg_media *m = &c->relay->media;
 
 	*at = i->next;
-	if (c->item_last == &i->next)
-		c->item_last = at;
 	if (i->asked && m->forget)
 		m->forget(m->arg, i);
 	sip_buf_unref(i->message);
@@ -248,7 +246,7 @@ static bool ask(struct media_item *i, const struct sip_head *h, struct span sdp)
 	struct rg_media_job job = { .call = c->id, .from_tag = from, .to_tag = to,
 				       .sdp = sdp.p, .len = sdp.n };
 
-	tag_text(sip_tag((struct span){ c->who, strlen(c->who) }), from, sizeof from);
+	tag_text(sip_tag(call_who(c)), from, sizeof from);
 	if (p)
 		relay_tag(c, CALLER, p->number, to);
 	job.offer = is_offer(x, (enum media_kind)i->kind);
@@ -287,26 +285,29 @@ static void advance(struct call *c)
 	}
 }
 
-static size_t waiting(const struct call *c)
+/* Where the next one goes; *n: behind how many. */
+static struct media_item **queue_end(struct call *c, size_t *n)
 {
-	size_t n = 0;
+	struct media_item **at = &c->item;
 
-	for (const struct media_item *i = c->item; i; i = i->next)
-		n++;
-	return n;
+	for (*n = 0; *at; ++*n)
+		at = &(*at)->next;
+	return at;
 }
 
 void media_pass(struct exchange *x, enum media_kind kind, const struct sip_hop *hop,
 		const struct sip_head *h)
 {
 	struct call *c = x->call;
-	struct media_item *i;
+	struct media_item *i, **at;
+	size_t n;
 
 	if (!c->item && (c->media == REG_MEDIA_DIRECT || !sdp_of(h).p)) {
 		deliver(x, kind, h, as_it_is);
 		return;
 	}
-	i = waiting(c) < ITEMS_MOST ? g_new0(struct media_item, 1) : NULL;
+	at = queue_end(c, &n);
+	i = n < ITEMS_MOST ? g_new0(struct media_item, 1) : NULL;
 	if (!i || !(i->message = sip_buf_new(c->relay->parts->pool, h->len))) {
 		g_free(i);
 		fail(x, kind, hop, h);
@@ -317,8 +318,7 @@ void media_pass(struct exchange *x, enum media_kind kind, const struct sip_hop *
 	i->x = x;
 	i->hop = *hop;
 	i->kind = (uint8_t)kind;
-	*c->item_last = i;
-	c->item_last = &i->next;
+	*at = i;
 	if (c->item == i)
 		advance(c);
 }

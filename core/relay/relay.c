@@ -132,24 +132,22 @@ static gboolean id_equal(gconstpointer a, gconstpointer b)
 void relay_know(struct call *c, enum side s)
 {
 	if (c->leg[s].text && !g_hash_table_contains(c->relay->by_id, &c->leg[s]))
-		g_hash_table_insert(c->relay->by_id, &c->leg[s], c);
+		g_hash_table_add(c->relay->by_id, &c->leg[s]);
 }
 
 void relay_unknow(struct call *c, enum side s)
 {
-	gpointer key, call;
-
-	if (c->leg[s].text &&
-	    g_hash_table_lookup_extended(c->relay->by_id, &c->leg[s], &key, &call) &&
-	    key == &c->leg[s])
+	if (c->leg[s].text && g_hash_table_lookup(c->relay->by_id, &c->leg[s]) == &c->leg[s])
 		g_hash_table_remove(c->relay->by_id, &c->leg[s]);
 }
 
 static struct call *by_call_id(struct relay *r, struct span id)
 {
-	struct leg key = { .text = (char *)id.p, .id_len = (uint16_t)id.n };
+	struct leg key = { .text = (char *)id.p, .id_len = (uint16_t)id.n }, *l = NULL;
 
-	return id.n && id.n <= UINT16_MAX ? g_hash_table_lookup(r->by_id, &key) : NULL;
+	if (id.n && id.n <= UINT16_MAX)
+		l = g_hash_table_lookup(r->by_id, &key);
+	return l ? leg_call(l) : NULL;
 }
 
 bool relay_find(struct relay *r, const char *call_id, size_t n, struct relay_call_info *info)
@@ -182,25 +180,7 @@ uint32_t relay_calls(const struct relay *r)
 
 size_t relay_bytes(const struct relay *r)
 {
-	size_t n = r->slots_size * sizeof *r->slot + r->order->len * sizeof(struct row);
-
-	for (uint32_t i = 0; i < r->slots; i++) {
-		const struct call *c = r->slot[i];
-
-		if (!c)
-			continue;
-		n += sizeof *c + strlen(c->who) + strlen(c->target);
-		n += 64; /* two entries by Call-ID */
-		for (int s = 0; s < 2; s++)
-			n += (size_t)c->leg[s].id_len + c->leg[s].self_len +
-			     c->leg[s].contact_len;
-		for (const struct pair *p = c->pair; p; p = p->next)
-			n += sizeof *p + dialog_bytes(&p->dialog[0]) + dialog_bytes(&p->dialog[1]);
-		for (const struct exchange *x = c->exchange; x; x = x->next)
-			n += sizeof *x + (x->request ? x->request->cap : 0) +
-			     (x->answer ? x->answer->cap : 0) + (x->ack ? x->ack->cap : 0);
-	}
-	return n;
+	return r->bytes + r->slots_size * sizeof *r->slot + r->order->len * sizeof(struct row);
 }
 
 /* ---- dispatch --------------------------------------------------------------------------- */
@@ -250,7 +230,7 @@ static struct pair *find_pair(struct relay *r, const struct sip_head *h, enum si
 		return p ? p : made_by_notify(c, h);
 	}
 	p = pair_by_number(c, number);
-	return p && span_equal(sip_tag(dialog_remote(&p->dialog[CALLER])), from) ? p : NULL;
+	return p && span_equal(sip_tag(pair_remote(p, CALLER)), from) ? p : NULL;
 }
 
 static bool on_request(void *arg, const struct sip_hop *hop, const struct sip_head *h)

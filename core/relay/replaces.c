@@ -29,7 +29,7 @@ void replaces_write(struct relay *r, struct span v, struct out *o)
 	relay_tag(c, s, s == CALLER ? p->number : p->attempt, tag);
 	out_span(o, leg_id(&c->leg[s]));
 	out_lit(o, ";to-tag=");
-	out_span(o, sip_tag(dialog_remote(&p->dialog[s])));
+	out_span(o, sip_tag(pair_remote(p, s)));
 	out_lit(o, ";from-tag=");
 	out_mem(o, tag, sizeof tag);
 	if (span_param(params, "early-only").p)

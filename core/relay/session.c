@@ -155,7 +155,8 @@ void session_over(struct pair *p, enum ender by, const char *reason)
 	}
 	if (p->confirmed && !c->ended_by) {
 		c->ended_by = (uint8_t)by;
-		g_strlcpy(c->reason, reason, sizeof c->reason);
+		g_free(c->reason);
+		c->reason = g_strdup(reason);
 	}
 	session_set_timer(c);
 	call_check(c);
