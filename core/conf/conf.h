@@ -48,6 +48,7 @@ struct conf_sip_interface {
 	uint16_t port_min, port_max; /* AdditionalUDPPorts, 0: none */
 	const char *tls_context;
 	int8_t tls_mutual; /* -1: as the context says */
+	int32_t ping_time; /* PingPongKeepAliveTime, s; 0 none, -1: the gateway's */
 	uint8_t additional_mode; /* 0 always open, 1 open when used */
 	const char *name_servers; /* of its InterfaceTable row, "a,b"; "" none */
 };

@@ -130,6 +130,8 @@ static struct sip_interface *interfaces(const struct conf *c)
 		list[i].tls = x->tls;
 		list[i].tls_context = x->tls_context;
 		list[i].tls_mutual = x->tls_mutual;
+		if (x->ping_time >= 0)
+			list[i].ping_ms = x->ping_time ? (uint32_t)x->ping_time * 1000 : UINT32_MAX;
 		if (x->device)
 			list[i].closed = !device_addresses(x->network_interface, &list[i]);
 		else

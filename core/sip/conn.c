@@ -114,7 +114,7 @@ static void tick(void *arg)
 /* Up to 20 % early at random, so that connections do not ping in step. */
 void sip_conn_plan(struct sip_conn *n)
 {
-	uint32_t every = n->c->ping_ms;
+	uint32_t every = sip_carrier_ping(n->c, n->interface);
 
 	n->pinged = false;
 	n->ping = 0;

@@ -317,11 +317,13 @@ static void mark(struct sip_transport *t, const struct sip_interface *is, size_t
 static void adopt(struct sip_transport *t, const struct sip_interface *is, size_t n)
 {
 	struct rg_addr at[2];
+	bool pings = false; /* their period has changed somewhere */
 
 	for (guint i = 0; i < t->interface->len; i++) {
 		struct sip_interface *was = &g_array_index(t->interface, struct sip_interface, i);
 		unsigned two = sip_places(was, at);
 
+		pings = pings || i >= n || is[i].ping_ms != was->ping_ms;
 		for (unsigned k = 0; k < two; k++)
 			if (!address_stays(is, n, &at[k]))
 				sip_tcp_abandon(t->tcp, &at[k]);
@@ -341,6 +343,8 @@ static void adopt(struct sip_transport *t, const struct sip_interface *is, size_
 						is[i].tls_mutual);
 		}
 	}
+	if (pings)
+		sip_tcp_ping(t->tcp);
 }
 
 void sip_transport_contexts(struct sip_transport *t, struct sip_tls_contexts *contexts)
@@ -586,6 +590,16 @@ void sip_transport_silent(struct sip_transport *t, const struct sip_hop *hop, rg
 {
 	if (hop->socket & SIP_SOCKET_TCP)
 		sip_tcp_silent(t->tcp, hop->socket, since);
+}
+
+/* The carrier is the transport's first member. */
+uint32_t sip_carrier_ping(const struct sip_carrier *c, uint32_t interface)
+{
+	const struct sip_interface *i = interface_at((const struct sip_transport *)c, interface);
+
+	if (!i || !i->ping_ms)
+		return c->ping_ms;
+	return i->ping_ms == UINT32_MAX ? 0 : i->ping_ms;
 }
 
 void sip_transport_ping(struct sip_transport *t, uint32_t every_ms)

@@ -27,6 +27,8 @@ struct sip_interface {
 	const char *tls_context; /* of those who connect; NULL: "default" */
 	int8_t tls_mutual;	 /* must they show a certificate; -1: as the context says */
 	bool closed;		 /* its address is missing: nothing goes out or comes in */
+	uint32_t ping_ms;	 /* of its connections; 0: as sip_transport_ping() has it,
+				  * UINT32_MAX: none */
 };
 
 struct sip_stats {
@@ -145,6 +147,8 @@ struct sip_carrier {
 	struct rg_timer soon;
 };
 uint32_t sip_carrier_number(struct sip_carrier *);
+/* Period of pings on an interface's connections, ms; 0: none. */
+uint32_t sip_carrier_ping(const struct sip_carrier *, uint32_t interface);
 /* Have everything flushed at the end of this turn, or in one that is made for it. */
 void sip_carrier_wake(struct sip_carrier *);
 
