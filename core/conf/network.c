@@ -272,7 +272,9 @@ static void proxy_ip_set(struct load *l, struct draft_proxy_ip *d)
 static void proxy_ip_address(struct load *l, struct draft_proxy_ip *d)
 {
 	struct conf_proxy_ip *p = &d->p;
+	struct rg_addr addr;
 	char host[256];
+	uint16_t port;
 
 	p->host = "";
 	if (!*d->address) {
@@ -287,6 +289,12 @@ static void proxy_ip_address(struct load *l, struct draft_proxy_ip *d)
 		return;
 	}
 	p->host = rg_arena_intern(l->arena, host);
+	if (*p->registrar &&
+	    (!rg_host_port(p->registrar, host, sizeof host, &port) ||
+	     (!rg_addr_parse_ip(&addr, host) && !may_be_name(host))))
+		row_error(l, &p->row,
+			  "Registrar = %s is no address or name with an optional :port",
+			  p->registrar);
 	p->transport_set = d->transport != -1;
 	p->addr.transport =
 		(uint8_t)(p->transport_set ? d->transport : l->gateway.g.transport);

@@ -130,7 +130,7 @@ static const struct schema_param rows[] = {
 	ROW_BOOL(PROXY_IP, "Master", proxy_ip, p.master, "0",
 		"Every REGISTER starts with it.", BY("location_servers")),
 	ROW_STR(PROXY_IP, "Registrar", proxy_ip, p.registrar, 255, "",
-		"Address[:port] registered at for this proxy; empty: the proxy itself."),
+		"Address or name[:port] registered at for this proxy; empty: the proxy itself."),
 };
 /* clang-format on */
 

@@ -37,12 +37,28 @@ void show_accounts_row(struct text_table *t, const json_t *a)
 void show_servers_begin(struct text_table *t)
 {
 	static const struct text_column column[] = {
-		{ "PROXY SET", 20, false }, { "ADDRESS", 21, false }, { "VIA", 3, false },
+		{ "PROXY SET", 18, false }, { "ADDRESS", 21, false }, { "VIA", 3, false },
 		{ "HEALTH", 7, false },	    { "RANK", 5, true },      { "TTL", 6, true },
-		{ "ACCOUNTS", 0, true },
+		{ "ACCOUNTS", 8, true },    { "REGISTERS AT", 0, false },
 	};
 
 	text_table_init(t, column, COUNT(column));
+}
+
+/* Only where it is not the server itself: "name (address)", or what of it is known. */
+static char *registers_at(const json_t *s)
+{
+	const char *name = json_string_value(json_object_get(s, "registers_at"));
+	const char *addr = json_string_value(json_object_get(s, "registers_at_address"));
+	char *text, *clean;
+
+	if (!name)
+		return g_strdup("-");
+	text = addr && strcmp(addr, name) ? g_strdup_printf("%s (%s)", name, addr)
+					  : g_strdup(name);
+	clean = text_clean(text);
+	g_free(text);
+	return clean;
 }
 
 void show_servers_row(struct text_table *t, const json_t *s)
@@ -54,6 +70,7 @@ void show_servers_row(struct text_table *t, const json_t *s)
 	text_cell(t, text_member(s, "rank"));
 	text_cell(t, text_duration(json_object_get(s, "ttl")));
 	text_cell(t, text_member(s, "accounts"));
+	text_cell(t, registers_at(s));
 }
 
 void show_calls_begin(struct text_table *t)
@@ -270,6 +287,7 @@ void show_account(const json_t *data)
 		{ "state", "state", PLAIN },
 		{ "registered", "registered", PLAIN },
 		{ "registrar", "registrar", PLAIN },
+		{ "registers_at", "registers at", PLAIN },
 		{ "transport", "transport", PLAIN },
 		{ "local_port", "local port", PLAIN },
 		{ "contact", "Contact", PLAIN },

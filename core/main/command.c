@@ -54,6 +54,8 @@ static json_t *row(const struct reg_account_info *x)
 	json_object_set_new(o, "state", json_string(reg_state_name(x->state)));
 	json_object_set_new(o, "registered", json_boolean(x->registered));
 	json_object_set_new(o, "registrar", value_address(&x->registrar));
+	if (x->registers_at.family)
+		json_object_set_new(o, "registers_at", value_address(&x->registers_at));
 	json_object_set_new(o, "transport",
 			    x->registrar.family
 				    ? json_string(rg_transport_name(x->registrar.transport))
@@ -330,8 +332,10 @@ static json_t *server(const struct reg_server_info *x)
 			 (int)x->accounts, "in_flight", (int)x->in_flight, "window",
 			 (int)x->window, "waiting", (int)x->waiting);
 
-	if (*x->registrar) /* what an account's "registrar" stands for there */
+	if (*x->registrar) { /* what an account's "registrar" stands for there */
 		json_object_set_new(row, "registers_at", value_text(x->registrar));
+		json_object_set_new(row, "registers_at_address", value_address(&x->registers_at));
+	}
 	return row;
 }
 

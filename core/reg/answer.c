@@ -57,7 +57,11 @@ enum rg_verdict answer_failed(struct reg_engine *e, struct reg_account *a,
 	struct rg_event ev = { .type = RG_EV_RESULT, .method = RG_M_REGISTER, .code = code,
 			       .server = r->server, .retry_after = ans->retry_after };
 	struct rg_act act = { .verdict = ps && ps->hot_swap ? RG_NEXT : RG_WAIT };
+	uint32_t homes = code && code != 503
+				 ? 0 : registrar_failed(a->set, r->server, r->sent_at);
 
+	if (act.verdict == RG_NEXT && r->again + 1u < homes)
+		act.verdict = RG_AGAIN; /* the same registrar at its next address */
 	a->last_code = ans->code;
 	a->reason = reason_intern(e, ans->reason);
 	a->failures++;

@@ -118,6 +118,7 @@ struct reg_account_info {
 	bool registered;
 	bool leaving; /* no row has it any more: it says good-bye (only told to moved) */
 	struct rg_addr registrar; /* family 0: none */
+	struct rg_addr registers_at; /* the registrar of that proxy; family 0: itself */
 	uint16_t local_port;
 	int64_t expires_in, next_attempt_in; /* s; -1: none */
 	uint16_t last_code;
@@ -148,6 +149,7 @@ struct reg_server_info {
 	uint32_t in_flight, window, waiting;
 	uint8_t roles;
 	const char *registrar; /* ProxyIp Registrar: registered at for this proxy; "": itself */
+	struct rg_addr registers_at; /* its address; family 0: itself, or not known yet */
 };
 /* set, rank: where to go on, moved forward; false at the end. */
 bool reg_engine_next_server(struct reg_engine *, uint32_t *set, uint32_t *rank,

@@ -126,11 +126,9 @@ static void say_held(struct reg_engine *e, const struct reg_account *a, const ch
 /* Those that are being looked up, or all. */
 static void say_names(const struct reg_account *a, bool all, struct words *w)
 {
-	const struct conf *c = a->set->e->gen->conf;
-
 	for (uint32_t i = 0; i < a->set->n_names; i++)
 		if (all || a->set->names[i].token)
-			say(w, " %s", c->proxy_ip[a->set->names[i].ip].host);
+			say(w, " %s", names_host(a->set, &a->set->names[i]));
 }
 
 static void say_waits(struct reg_engine *e, const struct reg_account *a, struct words *w)

@@ -49,10 +49,15 @@ static uint8_t transports_of(const struct conf *c, const struct conf_proxy_set *
 			 ports_of(interface_at(c, s->interface6)) | 1 << RG_TLS);
 }
 
+const char *names_host(const struct reg_set *set, const struct reg_name *x)
+{
+	return x->registrar ? x->registrar : set->e->gen->conf->proxy_ip[x->ip].host;
+}
+
 /* Said once, and once more when it is over. */
 static void tell(const struct reg_set *set, struct reg_name *x, bool failing)
 {
-	const char *host = set->e->gen->conf->proxy_ip[x->ip].host;
+	const char *host = names_host(set, x);
 
 	if (failing && !x->failing)
 		rg_warn("proxy set %s: %s does not resolve%s", set->name, host,
@@ -93,7 +98,8 @@ void set_resolve(struct reg_engine *e, struct reg_set *set, bool again)
 		struct reg_name *n = &set->names[i];
 		const struct conf_proxy_ip *p = &c->proxy_ip[n->ip];
 		struct reg_lookup l = {
-			.host = p->host, .port = p->port, .transport = p->addr.transport,
+			.host = names_host(set, n), .port = n->registrar ? n->port : p->port,
+			.transport = p->addr.transport,
 			.transport_set = p->transport_set, .again = again,
 			.method = method_of(c, ps), .interface = ps->interface,
 			.families = families_of(c, ps), .six_first = ps->prefer_ipv6,
@@ -217,6 +223,7 @@ void names_clear(struct reg_set *set)
 			set->e->port->forget(set->e->port->arg, set->names[k].token);
 		}
 		g_free(set->names[k].addr);
+		g_free(set->names[k].registrar);
 	}
 	g_free(set->names);
 	set->names = NULL;
@@ -225,10 +232,14 @@ void names_clear(struct reg_set *set)
 	rg_timer_stop(set->e->timers, &set->resolve);
 }
 
+static bool same_transport(const struct conf_proxy_ip *p, const struct conf_proxy_ip *q)
+{
+	return p->addr.transport == q->addr.transport && p->transport_set == q->transport_set;
+}
+
 static bool same_name(const struct conf_proxy_ip *p, const struct conf_proxy_ip *q)
 {
-	return !strcmp(p->host, q->host) && p->port == q->port &&
-	       p->addr.transport == q->addr.transport && p->transport_set == q->transport_set;
+	return !strcmp(p->host, q->host) && p->port == q->port && same_transport(p, q);
 }
 
 static bool same_way(const struct conf *was, const struct conf_proxy_set *x, const struct conf *c,
@@ -252,7 +263,8 @@ static bool differ(const struct reg_set *set, const struct conf *was, uint32_t w
 	for (uint32_t i = 0; i < x->n_ip; i++) {
 		const struct conf_proxy_ip *p = &was->proxy_ip[x->first_ip + i];
 
-		if (!same_name(p, &c->proxy_ip[y->first_ip + i]))
+		if (!same_name(p, &c->proxy_ip[y->first_ip + i]) ||
+		    strcmp(p->registrar, c->proxy_ip[y->first_ip + i].registrar))
 			return true;
 	}
 	return false;
@@ -262,16 +274,35 @@ static bool differ(const struct reg_set *set, const struct conf *was, uint32_t w
 static void take_over(struct reg_name *x, const struct conf_proxy_ip *p, struct reg_name *old,
 		      uint32_t n_old, const struct conf *was)
 {
-	for (uint32_t k = 0; k < n_old; k++)
-		if (same_name(&was->proxy_ip[old[k].ip], p)) {
-			x->addr = old[k].addr;
-			x->n = old[k].n;
-			x->answered_at = old[k].answered_at;
-			x->failing = old[k].failing;
-			old[k].addr = NULL;
-			old[k].n = 0;
-			return;
-		}
+	for (uint32_t k = 0; k < n_old; k++) {
+		const struct conf_proxy_ip *q = &was->proxy_ip[old[k].ip];
+
+		if (!old[k].n || !old[k].registrar != !x->registrar ||
+		    (x->registrar ? strcmp(q->registrar, p->registrar) || !same_transport(q, p)
+				  : !same_name(q, p)))
+			continue;
+		x->addr = old[k].addr;
+		x->n = old[k].n;
+		x->answered_at = old[k].answered_at;
+		x->failing = old[k].failing;
+		x->turns = old[k].turns;
+		x->turned_at = old[k].turned_at;
+		old[k].addr = NULL;
+		old[k].n = 0;
+		return;
+	}
+}
+
+/* The name in the row's Registrar; NULL: there is none, or an address. */
+static char *registrar_name(const struct conf_proxy_ip *p, uint16_t *port)
+{
+	struct rg_addr addr;
+	char host[256];
+
+	if (!*p->registrar || rg_addr_parse(&addr, p->registrar) ||
+	    !rg_host_port(p->registrar, host, sizeof host, port))
+		return NULL;
+	return g_strdup(host);
 }
 
 bool names_apply(struct reg_set *set, const struct conf *was, uint32_t was_pos)
@@ -286,14 +317,18 @@ bool names_apply(struct reg_set *set, const struct conf *was, uint32_t was_pos)
 			set->names[k].ip += ps->first_ip - was->proxy_set[was_pos].first_ip;
 		return false;
 	}
-	for (uint32_t i = ps->first_ip; i < ps->first_ip + ps->n_ip; i++) {
-		if (c->proxy_ip[i].addr.family)
+	for (uint32_t i = 2 * ps->first_ip; i < 2 * (ps->first_ip + ps->n_ip); i++) {
+		const struct conf_proxy_ip *p = &c->proxy_ip[i / 2];
+		struct reg_name x = { .ip = i / 2 };
+
+		if (i % 2)
+			x.registrar = registrar_name(p, &x.port);
+		if (i % 2 ? !x.registrar : p->addr.family != 0)
 			continue;
-		names = g_renew(struct reg_name, names, n + 1);
-		names[n] = (struct reg_name){ .ip = i };
 		if (was_pos != CONF_NONE)
-			take_over(&names[n], &c->proxy_ip[i], set->names, set->n_names, was);
-		n++;
+			take_over(&x, p, set->names, set->n_names, was);
+		names = g_renew(struct reg_name, names, n + 1);
+		names[n++] = x;
 	}
 	names_clear(set);
 	set->names = names;

@@ -107,6 +107,10 @@ struct reg_server {
 
 struct reg_name {	      /* a host name of a set */
 	uint32_t ip;	      /* position in conf.proxy_ip */
+	char *registrar;      /* host of its Registrar; NULL: of its IpAddress */
+	uint16_t port;	      /* of the Registrar, 0: none */
+	uint32_t turns;	      /* of a registrar: its addresses that have failed */
+	rg_ms turned_at;      /* what was asked before tells nothing of the one in use */
 	uint64_t token;	      /* lookup outstanding */
 	struct reg_resolved *addr; /* last good answer */
 	uint32_t n;
@@ -123,6 +127,7 @@ struct reg_set {
 	struct rg_server *view; /* by rank; ids of servers */
 	struct reg_server **srv;
 	uint32_t *ip;		/* by rank: position in conf.proxy_ip */
+	struct rg_addr *home;	/* by rank: where REGISTERs go; family 0: not known yet */
 	uint32_t *bound;	/* by rank: accounts of this set */
 	uint32_t n;
 	struct reg_name *names;
@@ -474,7 +479,20 @@ uint32_t set_working(const struct reg_set *);
 /* Put its list of servers together anew, and tell of it if it has changed. */
 void set_renew(struct reg_set *);
 
+bool set_reachable(const struct reg_set *, const struct rg_addr *);
+
+/* ---- registrar.c ---- */
+/* ProxyIp Registrar of that server's row; "": it is the registrar itself. */
+const char *registrar_text(const struct reg_set *, const struct reg_server *);
+/* Where REGISTERs for the server of that row go; family 0: the name is not resolved. */
+struct rg_addr registrar_address(const struct reg_set *, uint32_t ip, const struct reg_server *);
+void registrar_tls_name(const struct reg_set *, const struct reg_server *, char buf[RG_TLS_NAME]);
+/* A REGISTER sent at that time (0: none was) stayed unanswered, or was met by 503: the next
+ * address of the name is in use (RFC 3263 4.3).  How many it has; 0: no name. */
+uint32_t registrar_failed(struct reg_set *, uint32_t server, rg_ms asked_at);
+
 /* ---- names.c ---- */
+const char *names_host(const struct reg_set *, const struct reg_name *);
 /* true: its names are resolved freshly enough; else the account waits for them. */
 bool set_ready(struct reg_engine *, struct reg_set *, struct reg_account *);
 void set_resolve(struct reg_engine *, struct reg_set *, bool again);
@@ -539,6 +557,7 @@ struct reg_outgoing {
 	uint32_t budget_ms;
 	uint8_t retransmissions;
 	uint8_t resends; /* to a server that refuses (RetryCounts), before the next */
+	char tls_name[RG_TLS_NAME]; /* of where it goes */
 };
 uint32_t request_time(unsigned retransmissions, bool invite); /* ms */
 /* Time and retransmissions that one server of the set gets for the request; more: another

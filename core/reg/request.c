@@ -47,37 +47,42 @@ void request_budget(const struct conf_proxy_set *ps, const struct conf_gateway *
 	o->budget_ms = request_time(o->retransmissions, o->q.method == RG_M_INVITE);
 }
 
-/* The registrar that belongs to this proxy (ProxyIp Registrar), "": itself. */
-static const char *registrar_of(const struct reg_account *a, const struct reg_server *s)
-{
-	int rank = a->set && a->set->pos != CONF_NONE ? set_rank(a->set, s->id) : -1;
-
-	return rank < 0 ? "" : a->set->e->gen->conf->proxy_ip[a->set->ip[rank]].registrar;
-}
-
-/* A REGISTER goes to the address of that registrar; one that is a name is reached
- * through the proxy. */
+/* A REGISTER goes to the registrar that belongs to the proxy. */
 static struct rg_addr destination(const struct reg_account *a, const struct reg_server *s,
 				  uint8_t method)
 {
-	const char *text = method == RG_M_REGISTER ? registrar_of(a, s) : "";
-	struct rg_addr to = { .port = s->addr.transport == RG_TLS ? 5061 : 5060 };
+	int rank = method == RG_M_REGISTER && a->set ? set_rank(a->set, s->id) : -1;
 
-	if (!*text || !rg_addr_parse(&to, text))
-		return s->addr;
-	to.transport = s->addr.transport;
-	return to;
+	return rank < 0 ? s->addr : a->set->home[rank];
+}
+
+/* The way to it: a proxy may have an address of another family than its registrar. */
+static uint32_t interface_to(struct reg_engine *e, const struct reg_account *a,
+			     const struct reg_server *s, const struct rg_addr *to)
+{
+	const struct conf_proxy_set *ps = set_conf(a->set);
+	uint32_t at;
+
+	if (!ps || to->family == s->addr.family)
+		return server_interface(e, s);
+	at = to->family == 6 ? ps->interface6 : ps->interface;
+	return at == CONF_NONE ? server_interface(e, s) : at;
 }
 
 void request_make(struct reg_engine *e, struct reg_account *a, struct reg_server *s,
 		  enum rg_method method, uint32_t expires, bool more, struct reg_outgoing *o)
 {
 	struct reg_server *home = method == RG_M_REGISTER ? NULL : server_at(e, a->registrar);
+	const char *registrar = method == RG_M_REGISTER ? registrar_text(a->set, s) : "";
 	struct rg_request *q = &o->q;
 
 	identity_of(a, home ? home : s, &o->id);
-	if (method == RG_M_REGISTER && *registrar_of(a, s))
-		g_strlcpy(o->id.request_host, registrar_of(a, s), sizeof o->id.request_host);
+	if (*registrar) {
+		g_strlcpy(o->id.request_host, registrar, sizeof o->id.request_host);
+		registrar_tls_name(a->set, s, o->tls_name);
+	} else {
+		g_strlcpy(o->tls_name, s->tls_name, sizeof o->tls_name);
+	}
 	q->method = (uint8_t)method;
 	q->server = s->id;
 	q->local_port = a->port;
@@ -101,11 +106,11 @@ struct reg_message request_message(struct reg_engine *e, struct reg_account *a,
 {
 	const struct conf_gateway *g = account_gateway(a);
 	const struct conf_proxy_set *ps = set_conf(a->set);
+	struct rg_addr to = destination(a, s, o->q.method);
 
 	return (struct reg_message){
 		.account = account_name(a), .dialogue = &a->dialogue,
-		.server = destination(a, s, o->q.method),
-		.tls_name = s->tls_name, .interface = server_interface(e, s),
+		.server = to, .tls_name = o->tls_name, .interface = interface_to(e, a, s, &to),
 		.local_port = o->q.local_port, .request_host = o->id.request_host,
 		.aor_user = o->id.aor_user, .aor_host = o->q.aor_host,
 		.contact_user = o->q.contact_user, .contact_params = o->q.contact_params,

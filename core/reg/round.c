@@ -4,6 +4,7 @@
  */
 #include "reg/reg.h"
 
+#include <errno.h>
 #include <string.h>
 
 enum {
@@ -129,14 +130,14 @@ static int send(struct reg_engine *e, struct reg_account *a, struct reg_server *
 		m.retransmissions = 255;
 	}
 	r->resends = leaving ? 0 : o.resends;
-	err = e->port->send_register(e->port->arg, &m);
+	r->sent_at = rg_now(e->timers);
+	err = m.server.family ? e->port->send_register(e->port->arg, &m) : EHOSTUNREACH;
 	if (!err) {
 		gen_use(a->gen);
 		if (r->gen)
 			gen_leave(e, r->gen);
 		r->gen = a->gen;
 		a->waits = WAITS_ANSWER;
-		r->sent_at = rg_now(e->timers);
 		a->sent++;
 		e->counts.register_sent++;
 		e->busy++;
@@ -216,6 +217,14 @@ bool round_resends(struct reg_engine *e, struct reg_account *a, const struct reg
 	return true;
 }
 
+/* Its registrar's name has never been resolved; the proxy itself may be well. */
+static bool homeless(const struct reg_account *a, const struct reg_server *s)
+{
+	int rank = a->set ? set_rank(a->set, s->id) : -1;
+
+	return rank >= 0 && !a->set->home[rank].family;
+}
+
 /* Try the candidates from r->at on until one request is on its way, or waits. */
 static void attempt(struct reg_engine *e, struct reg_account *a)
 {
@@ -231,8 +240,11 @@ static void attempt(struct reg_engine *e, struct reg_account *a)
 			continue;
 		}
 		r->server = s->id;
+		r->sent_at = 0;
 		r->token = account_token(a, s->id);
-		if (!server_refuses(s)) {
+		if (homeless(a, s)) {
+			none.reason = "registrar's name does not resolve";
+		} else if (!server_refuses(s)) {
 			int err;
 
 			if (!server_enter(e, s, a)) {

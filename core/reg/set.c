@@ -120,7 +120,7 @@ static gint by_priority(gconstpointer a, gconstpointer b)
 }
 
 /* An IPv6 address out of DNS is left out where there is no way to one. */
-static bool reachable(const struct reg_set *set, const struct rg_addr *addr)
+bool set_reachable(const struct reg_set *set, const struct rg_addr *addr)
 {
 	const struct reg_port *port = set->e->port;
 	struct rg_addr local;
@@ -147,8 +147,8 @@ static void entries(struct reg_set *set, GArray *l)
 		for (uint32_t k = 0; k < set->n_names; k++) {
 			struct reg_name *n = &set->names[k];
 
-			for (uint32_t m = 0; n->ip == i && m < n->n; m++)
-				if (reachable(set, &n->addr[m].addr))
+			for (uint32_t m = 0; n->ip == i && !n->registrar && m < n->n; m++)
+				if (set_reachable(set, &n->addr[m].addr))
 					entry_add(set, l, i, &n->addr[m].addr,
 						  p->has_priority ? p->priority :
 								    n->addr[m].priority,
@@ -195,6 +195,14 @@ static uint32_t bound_there(const struct reg_set *set, uint32_t server)
 	return n;
 }
 
+/* Its REGISTERs go elsewhere: who is bound there does not wait for the next refresh. */
+static void moved(struct reg_set *set, const struct reg_server *s, const struct rg_addr *was,
+		  const struct rg_addr *home)
+{
+	if (was->family && home->family && !rg_addr_equal(was, home))
+		walk_bound(set->e, &set->members, s->id, RG_DO_REFRESH);
+}
+
 /* Put the list together anew; true if the servers or their order changed. */
 static bool rebuild(struct reg_set *set)
 {
@@ -202,6 +210,7 @@ static bool rebuild(struct reg_set *set)
 	GArray *l = g_array_new(FALSE, TRUE, sizeof(struct entry));
 	struct rg_server *old = set->view;
 	struct reg_server **old_srv = set->srv;
+	struct rg_addr *old_home = set->home;
 	uint32_t old_n = set->n, *old_bound = set->bound;
 	bool changed;
 
@@ -212,6 +221,7 @@ static bool rebuild(struct reg_set *set)
 	set->srv = g_new0(struct reg_server *, l->len + 1);
 	set->ip = g_renew(uint32_t, set->ip, l->len + 1);
 	set->bound = g_new0(uint32_t, l->len + 1);
+	set->home = g_new0(struct rg_addr, l->len + 1);
 	changed = set->n != old_n;
 	for (uint32_t i = 0; i < set->n; i++) {
 		struct entry *x = &g_array_index(l, struct entry, i);
@@ -220,6 +230,7 @@ static bool rebuild(struct reg_set *set)
 
 		set->srv[i] = x->s;
 		set->ip[i] = x->ip;
+		set->home[i] = registrar_address(set, x->ip, x->s);
 		set->view[i] = (struct rg_server){
 			.id = x->s->id, .rank = (uint16_t)i, .roles = p->roles,
 			.health = x->s->health, .master = p->master,
@@ -231,6 +242,7 @@ static bool rebuild(struct reg_set *set)
 				set->view[i].failed = old[k].failed;
 				set->bound[i] = old_bound[k];
 				known = true;
+				moved(set, x->s, &old_home[k], &set->home[i]);
 			}
 		changed |= !known || i >= old_n || old[i].id != x->s->id;
 		if (!known) {
@@ -247,6 +259,7 @@ static bool rebuild(struct reg_set *set)
 	g_free(old);
 	g_free(old_srv);
 	g_free(old_bound);
+	g_free(old_home);
 	g_array_free(l, TRUE);
 	return changed;
 }
@@ -297,6 +310,7 @@ void set_clear(struct reg_engine *e, struct reg_set *set)
 	g_free(set->srv);
 	g_free(set->ip);
 	g_free(set->bound);
+	g_free(set->home);
 	g_free(set->name);
 	g_free(set);
 }

@@ -89,6 +89,13 @@ static void fill_notes(struct reg_engine *e, const struct reg_account *a,
 	}
 }
 
+static struct rg_addr registers_at(const struct reg_set *set, const struct reg_server *s)
+{
+	if (!set || !s || !*registrar_text(set, s))
+		return (struct rg_addr){ .family = 0 };
+	return set->home[set_rank(set, s->id)];
+}
+
 static void fill(struct reg_engine *e, struct reg_account *a, struct reg_account_info *x,
 		 bool light)
 {
@@ -105,6 +112,7 @@ static void fill(struct reg_engine *e, struct reg_account *a, struct reg_account
 	x->registered = a->registrar != 0;
 	if (s)
 		x->registrar = s->addr;
+	x->registers_at = registers_at(a->set, s);
 	x->expires_in = a->registrar ? seconds(a->expires_at, now) : -1;
 	x->next_attempt_in = seconds(next, now);
 	x->last_code = a->last_code;
@@ -176,8 +184,8 @@ bool reg_engine_next_server(struct reg_engine *e, uint32_t *set, uint32_t *rank,
 			.ttl = seconds(v->ttl_until, rg_now(e->timers)),
 			.in_flight = p->srv[*rank]->in_flight, .window = p->srv[*rank]->window,
 			.waiting = p->srv[*rank]->waiting.n,
-			.registrar = p->pos == CONF_NONE ? ""
-							 : c->proxy_ip[p->ip[*rank]].registrar,
+			.registrar = registrar_text(p, p->srv[*rank]),
+			.registers_at = registers_at(p, p->srv[*rank]),
 		};
 		++*rank;
 		return true;

@@ -302,6 +302,161 @@ static void a_reload_keeps_the_last_answer(void **state)
 	world_free(w);
 }
 
+/* ---- ProxyIp Registrar as a name ------------------------------------------------------- */
+
+static char request_host[256];
+static struct rg_addr asked_there;
+
+static void sees_where(struct world *w, const struct reg_message *m)
+{
+	(void)w;
+	g_strlcpy(request_host, m->request_host, sizeof request_host);
+	g_strlcpy(tls_name, m->tls_name, sizeof tls_name);
+	asked_there = m->server;
+}
+
+static const char homed[] =
+	"[Gateway]\nRegistrationTime = 600\n[ProxySet]\nName = ITSP\nIsProxyHotSwap = 1\n"
+	"[ProxyIp]\nProxySetId = ITSP\nIpAddress = 192.0.2.9\n%s\n"
+	"[IPGroup]\nName = PBX\n[IPGroup]\nName = ITSP\nProxySetName = ITSP\n"
+	"[Account]\nName = a\nServedIPGroupName = PBX\nServingIPGroupName = ITSP\n"
+	"ContactUser = 1\nRegister = 1\nRegistrarStickiness = 1\n";
+
+static void use_home(struct world *w, const char *row)
+{
+	char *ini = g_strdup_printf(homed, row);
+
+	world_conf(w, ini);
+	g_free(ini);
+}
+
+static const char *registers_at(struct world *w)
+{
+	static char text[2 * RG_ADDR_TEXT + 16];
+	char home[RG_ADDR_TEXT];
+	struct reg_account_info x;
+
+	assert_true(reg_engine_find(w->e, "a", &x));
+	if (!x.registered)
+		return x.last_reason;
+	sprintf(text, "%s at %s", registrar(w),
+		x.registers_at.family ? rg_addr_text(&x.registers_at, home) : "itself");
+	return text;
+}
+
+static const char by_name[] = "Registrar = reg.itsp.example:5070";
+
+static struct world *home(const char *row)
+{
+	struct world *w = begin();
+
+	w->sees = sees_where;
+	ANSWER(w, "192.0.2.1:5070", "192.0.2.2:5070");
+	use_home(w, row);
+	after(w, 1000);
+	return w;
+}
+
+static void a_registrar_by_name(void **state)
+{
+	struct world *w = home(by_name);
+
+	(void)state;
+	assert_int_equal(lookups, 1);
+	assert_string_equal(asked.host, "reg.itsp.example");
+	assert_int_equal(asked.port, 5070);
+	assert_string_equal(servers(w), "udp 192.0.2.9:5060");
+	assert_string_equal(registers_at(w), "192.0.2.9:5060 at 192.0.2.1:5070");
+	assert_string_equal(request_host, "reg.itsp.example:5070");
+	assert_int_equal(w->peer[9].sent, 0);
+	use_home(w, by_name); /* the same again: nobody is asked anything */
+	after(w, 1000);
+	assert_int_equal(lookups, 1);
+	assert_int_equal(w->sent, 1);
+	world_free(w);
+}
+
+/* One that leaves DNS is left at once, and a name that fails keeps the last good answer. */
+static void a_registrar_that_moves(void **state)
+{
+	struct world *w = home(by_name);
+
+	(void)state;
+	ANSWER(w, "192.0.2.3:5070");
+	after(w, 60000);
+	assert_string_equal(registers_at(w), "192.0.2.9:5060 at 192.0.2.3:5070");
+	assert_int_equal(w->peer[3].sent, 1);
+	w->dns_silent = true;
+	after(w, 70000);
+	assert_int_equal(warnings, 1);
+	assert_int_equal(w->sent, 2);
+	assert_string_equal(registers_at(w), "192.0.2.9:5060 at 192.0.2.3:5070");
+	use_home(w, ""); /* the proxy itself */
+	after(w, 1000);
+	assert_string_equal(registers_at(w), "192.0.2.9:5060 at itself");
+	assert_int_equal(w->peer[9].sent, 1);
+	use_home(w, "Registrar = 192.0.2.4");
+	after(w, 1000);
+	assert_string_equal(registers_at(w), "192.0.2.9:5060 at 192.0.2.4:5060");
+	world_free(w);
+}
+
+static void a_registrar_that_is_silent(void **state)
+{
+	struct world *w = begin();
+
+	(void)state;
+	w->peer[1].does = SILENT;
+	ANSWER(w, "192.0.2.1:5070", "192.0.2.2:5070");
+	use_home(w, by_name);
+	after(w, 40000);
+	assert_string_equal(registers_at(w), "192.0.2.9:5060 at 192.0.2.2:5070");
+	assert_int_equal(w->peer[1].sent, 1);
+	w->peer[2].code = 503; /* and back when that one has enough */
+	w->peer[1].does = OK;
+	after(w, 320000);
+	assert_string_equal(registers_at(w), "192.0.2.9:5060 at 192.0.2.1:5070");
+	w->peer[1].code = 403; /* that is about the account */
+	after(w, 320000);
+	assert_int_equal(w->peer[2].sent, 2);
+	world_free(w);
+}
+
+/* Never to the proxy instead, which may not be one to register at. */
+static void a_registrar_nobody_knows(void **state)
+{
+	struct world *w = begin();
+
+	(void)state;
+	w->dns_silent = true;
+	use_home(w, by_name);
+	after(w, 20000);
+	assert_int_equal(warnings, 1);
+	assert_int_equal(w->sent, 0);
+	assert_string_equal(registers_at(w), "registrar's name does not resolve");
+	w->dns_silent = false;
+	after(w, 60000);
+	assert_string_equal(registers_at(w), "192.0.2.9:5060 at 192.0.2.1:5060");
+	world_free(w);
+}
+
+static void the_registrars_certificate(void **state)
+{
+	struct world *w = home("TransportType = TLS\nRegistrar = reg.itsp.example");
+
+	(void)state;
+	assert_string_equal(tls_name, ""); /* the answer said UDP */
+	w->answer[0].addr.transport = RG_TLS;
+	w->n_answer = 1;
+	after(w, 61000);
+	assert_int_equal(asked_there.transport, RG_TLS);
+	assert_string_equal(tls_name, "reg.itsp.example");
+	use_home(w, "TransportType = TLS\nRegistrar = 192.0.2.4");
+	after(w, 1000);
+	assert_string_equal(tls_name, "192.0.2.4");
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -315,6 +470,11 @@ int main(void)
 		cmocka_unit_test(ipv6_only_where_there_is_a_way),
 		cmocka_unit_test(a_name_that_cannot_be_asked_for),
 		cmocka_unit_test(a_reload_keeps_the_last_answer),
+		cmocka_unit_test(a_registrar_by_name),
+		cmocka_unit_test(a_registrar_that_moves),
+		cmocka_unit_test(a_registrar_that_is_silent),
+		cmocka_unit_test(a_registrar_nobody_knows),
+		cmocka_unit_test(the_registrars_certificate),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
