@@ -64,10 +64,11 @@ static struct span in_multipart(struct span type, struct span body)
 	while (p) {
 		p += n;
 		next = memmem(p, (size_t)(end - p), mark, n);
-		head = memmem(p, (size_t)(end - p), "\r\n\r\n", 4);
-		if (!next || !head)
+		if (!next)
 			break;
-		if (head < next && sdp_part((struct span){ p, (size_t)(head - p) })) {
+		/* no further, or many parts are read many times */
+		head = memmem(p, (size_t)(next - p), "\r\n\r\n", 4);
+		if (head && sdp_part((struct span){ p, (size_t)(head - p) })) {
 			struct span part = { head + 4, (size_t)(next - head - 4) };
 
 			if (part.n >= 2 && next[-1] == '\n' && next[-2] == '\r')

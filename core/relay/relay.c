@@ -113,14 +113,14 @@ struct call *relay_by_tag(const struct relay *r, struct span tag, enum side *s, 
 
 /* ---- by Call-ID ------------------------------------------------------------------------- */
 
+static uint64_t id_seed[2]; /* callers choose their Call-IDs: they must not meet in the table */
+
 static guint id_hash(gconstpointer p)
 {
-	struct span s = leg_id(p);
-	uint32_t v = 5381;
+	uint64_t key[2] = { id_seed[0], id_seed[1] };
 
-	for (size_t i = 0; i < s.n; i++)
-		v = v * 33 + (unsigned char)s.p[i];
-	return v;
+	sip_key_add(key, leg_id(p));
+	return (guint)key[0];
 }
 
 static gboolean id_equal(gconstpointer a, gconstpointer b)
@@ -294,6 +294,7 @@ struct relay *relay_new(const struct relay_env *env)
 	r->parts = sip_stack_parts(env->stack);
 	r->free_slots = g_array_new(FALSE, FALSE, sizeof(uint32_t));
 	r->order = g_array_new(FALSE, FALSE, sizeof(struct row));
+	rg_random(id_seed, sizeof id_seed);
 	r->by_id = g_hash_table_new(id_hash, id_equal);
 	r->authenticator = sip_authenticator_new();
 	r->sources = source_log_new();

@@ -8,14 +8,17 @@
 #include "sip/challenge.h"
 #include "sip/hash.h"
 #include "sip/message.h"
+#include "sip/transaction.h"
 #include "sip/translate.h"
 
 /* A nonce: when it was made, in hexadecimal digits, and a keyed hash of that, of the
  * address it was given to and of the realm. */
-enum { KEY = 32, STAMP = 16, MARK = 32, NONCE = STAMP + MARK };
+enum { KEY = 32, STAMP = 16, MARK = 32, NONCE = STAMP + MARK, USED = 16384 };
 
 struct sip_authenticator {
 	uint8_t key[KEY];
+	uint64_t seed[2];
+	uint64_t used[USED]; /* responses that were right, each at its place */
 };
 
 struct sip_authenticator *sip_authenticator_new(void)
@@ -23,6 +26,7 @@ struct sip_authenticator *sip_authenticator_new(void)
 	struct sip_authenticator *a = g_new0(struct sip_authenticator, 1);
 
 	rg_random(a->key, sizeof a->key);
+	rg_random(a->seed, sizeof a->seed);
 	return a;
 }
 
@@ -67,6 +71,24 @@ static bool fresh(const struct sip_authenticator *a, const struct rg_addr *peer,
 	make_nonce(a, peer, realm, stamp, ours);
 	return !CRYPTO_memcmp(ours, nonce->p, NONCE) && stamp <= (uint64_t)now &&
 	       (uint64_t)now - stamp < SIP_NONCE_MS;
+}
+
+/* The same credentials twice are a replay, or a client that does not count: it is asked once
+ * more.  Who has no good ones does not get here, so that nothing is pushed out by strangers. */
+static bool used(struct sip_authenticator *a, const struct challenge *c)
+{
+	uint64_t key[2] = { a->seed[0], a->seed[1] }, *place;
+	char digits[SIP_HASH_HEX_MOST];
+
+	for (size_t i = 0; i < c->response.n; i++) /* its length was looked at */
+		digits[i] = (char)(c->response.p[i] | 32);
+	sip_key_add(key, (struct span){ c->nonce.p, c->nonce.n });
+	sip_key_add(key, (struct span){ digits, c->response.n });
+	place = &a->used[key[0] % USED];
+	if (*place == key[1])
+		return true;
+	*place = key[1];
+	return false;
 }
 
 static struct span span_of(const struct challenge_str *s)
@@ -145,7 +167,7 @@ static bool right(const struct challenge *c, enum sip_hash h, const struct sip_h
 	       same_resource(span_of(&c->uri), q->uri);
 }
 
-static enum sip_authentic line(const struct sip_authenticator *a, const struct sip_hop *from,
+static enum sip_authentic line(struct sip_authenticator *a, const struct sip_hop *from,
 			       const struct sip_head *q, struct span value, const char *realm,
 			       const char *username, const char *password, rg_ms now)
 {
@@ -158,7 +180,8 @@ static enum sip_authentic line(const struct sip_authenticator *a, const struct s
 		return SIP_CHALLENGE;
 	if (!right(&c, h, q, username, password))
 		return SIP_FORGED;
-	return fresh(a, &from->peer, span_of(&c.realm), &c.nonce, now) ? SIP_AUTHENTIC : SIP_STALE;
+	return fresh(a, &from->peer, span_of(&c.realm), &c.nonce, now) && !used(a, &c) ?
+		       SIP_AUTHENTIC : SIP_STALE;
 }
 
 /* What counts more when several lines are of our realm. */

@@ -1,7 +1,7 @@
 /*
  * authenticate.h -- the server side of digest authentication (RFC 3261 22, RFC 7616,
- * RFC 8760): what a served group sends is asked for credentials.  No state is kept: a
- * nonce is a time and a keyed hash of it and of who asks.
+ * RFC 8760): what a served group sends is asked for credentials.  Of those who ask no state is
+ * kept: a nonce is a time and a keyed hash of it and of who asks.
  */
 #ifndef RG_SIP_AUTHENTICATE_H
 #define RG_SIP_AUTHENTICATE_H
@@ -27,8 +27,9 @@ enum { SIP_NONCE_MS = 300000 }; /* how long a nonce is good for */
  * SIP_AUTHENTICATE_MOST lines of each, and the best of what they say counts.  The response is
  * compared in constant time.  MD5 and SHA-256; qop auth, auth-int, or none (RFC 2069).  The
  * digest-uri must have the user of the Request-URI; its host may be another (what is between
- * us changes it).  A nonce of somebody else's address, or from before a restart, is old.
- * Replays of a nonce count within its life are not detected (no state). */
+ * us changes it).  A nonce of somebody else's address, or from before a restart, is old, and so
+ * are credentials that were good once (of the last some thousand): a request that is repeated
+ * is its transaction's. */
 enum { SIP_AUTHENTICATE_MOST = 4 };
 enum sip_authentic sip_authenticate(struct sip_authenticator *, const struct sip_hop *from,
 				    const struct sip_head *, const char *realm,

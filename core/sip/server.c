@@ -98,7 +98,7 @@ static uint64_t mix(uint64_t x)
 	return x ^ (x >> 32);
 }
 
-static void add(uint64_t key[2], struct span s)
+void sip_key_add(uint64_t key[2], struct span s)
 {
 	for (size_t i = 0; i < s.n; i += 8) {
 		uint64_t w = 0;
@@ -116,19 +116,19 @@ void sip_request_key(const struct sip_ta *ta, const struct sip_head *h, struct s
 	struct sip_via_part via;
 
 	memcpy(key, ta->servers->seed, sizeof ta->servers->seed);
-	add(key, method);
+	sip_key_add(key, method);
 	if (!sip_via_part(sip_value(h, H_VIA), &via))
 		return;
-	add(key, via.branch);
-	add(key, via.host);
-	add(key, (struct span){ (const char *)&via.port, sizeof via.port });
+	sip_key_add(key, via.branch);
+	sip_key_add(key, via.host);
+	sip_key_add(key, (struct span){ (const char *)&via.port, sizeof via.port });
 	if (via.branch.n > 7 && !memcmp(via.branch.p, "z9hG4bK", 7))
 		return;
 	/* RFC 2543 */
-	add(key, sip_value(h, H_CALL_ID));
-	add(key, sip_tag(sip_value(h, H_FROM)));
-	add(key, h->uri);
-	add(key, (struct span){ (const char *)&h->cseq, sizeof h->cseq });
+	sip_key_add(key, sip_value(h, H_CALL_ID));
+	sip_key_add(key, sip_tag(sip_value(h, H_FROM)));
+	sip_key_add(key, h->uri);
+	sip_key_add(key, (struct span){ (const char *)&h->cseq, sizeof h->cseq });
 }
 
 /* RFC 3261 8.2.2.2; false: it cannot be told. */
@@ -139,11 +139,11 @@ static bool asked_key(const struct sip_ta *ta, const struct sip_head *h, uint64_
 	if (!tag.n || sip_tag(sip_value(h, H_TO)).p)
 		return false;
 	memcpy(key, ta->servers->seed, sizeof ta->servers->seed);
-	add(key, h->method);
-	add(key, sip_value(h, H_CALL_ID));
-	add(key, tag);
-	add(key, h->uri);
-	add(key, (struct span){ (const char *)&h->cseq, sizeof h->cseq });
+	sip_key_add(key, h->method);
+	sip_key_add(key, sip_value(h, H_CALL_ID));
+	sip_key_add(key, tag);
+	sip_key_add(key, h->uri);
+	sip_key_add(key, (struct span){ (const char *)&h->cseq, sizeof h->cseq });
 	return true;
 }
 

@@ -78,7 +78,8 @@ static bool secret_line(const char *p, const char *colon)
 {
 	struct span name = span_trim((struct span){ p, colon ? (size_t)(colon - p) : 0 });
 
-	return span_is(name, "Authorization") || span_is(name, "Proxy-Authorization");
+	return span_is(name, "Authorization") || span_is(name, "Proxy-Authorization") ||
+	       span_is(name, "a=crypto") || span_is(name, "a=key-mgmt"); /* RFC 4568, 4567 */
 }
 
 /* What is not a well-formed message loses its secrets, too: it goes line by line, and

@@ -145,6 +145,8 @@ const struct sip_head *sip_server_cancelling(const struct sip_server *);
 /* Equal for a request and its repetitions, and not to be guessed; also good for a tag. */
 void sip_request_key(const struct sip_ta *, const struct sip_head *, struct span method,
 		     uint64_t key[2]);
+/* Mix s into a key that began with random bits: for what others choose, and hash tables. */
+void sip_key_add(uint64_t key[2], struct span s);
 size_t sip_ta_servers(const struct sip_ta *);
 
 /* Where the answer to a request goes: RFC 3261 18.2.2, RFC 3581; maddr is ignored. */

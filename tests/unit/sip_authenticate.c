@@ -266,23 +266,50 @@ static void several_lines(void **state)
 				      "uri=\"x\", username=\"y\", response=\"1\"\r\n";
 	struct digest *d = challenged(0, "pbx", "secret", false);
 	char text[6000], line[1000];
-	size_t n = digest_authorize(d, line, sizeof line - 1, "pbx", "INVITE", "sip:1@gw", NULL, 0);
 
 	(void)state;
-	line[n] = '\0';
+#define NEXT() (line[digest_authorize(d, line, sizeof line - 1, "pbx", "INVITE", "sip:1@gw", NULL, \
+				      0)] = '\0')
 #define VERDICT() check("INVITE", "sip:1@gw", text, "", "gw \"x\"", "pbx", "secret")
+	NEXT();
 	snprintf(text, sizeof text, "%s%s%s", foreign, bad, line);
 	assert_int_equal(VERDICT(), SIP_AUTHENTIC);
+	NEXT();
 	snprintf(text, sizeof text, "%s%s%s", line, foreign, bad);
 	assert_int_equal(VERDICT(), SIP_AUTHENTIC);
 	snprintf(text, sizeof text, "%s%s", foreign, bad);
 	assert_int_equal(VERDICT(), SIP_FORGED);
 	snprintf(text, sizeof text, "%s", foreign);
 	assert_int_equal(VERDICT(), SIP_CHALLENGE);
+	NEXT();
 	snprintf(text, sizeof text, "%s%s%s%s%s", foreign, foreign, foreign, foreign, line);
 	assert_int_equal(VERDICT(), SIP_CHALLENGE);
 	snprintf(text, sizeof text, "%s%s%s%s%s", foreign, foreign, foreign, foreign, line + 6);
 	assert_int_equal(VERDICT(), SIP_AUTHENTIC); /* Authorization */
+	digest_free(d);
+}
+
+/* Who has seen a request go by cannot send another one with its credentials. */
+static void once_only(void **state)
+{
+	struct digest *d = challenged(0, "pbx", "secret", false);
+	char line[1000];
+	size_t n = digest_authorize(d, line, sizeof line - 1, "pbx", "INVITE", "sip:1@gw", NULL, 0);
+	char *response = strstr(line, "response=\"");
+
+	(void)state;
+	line[n] = '\0';
+	assert_int_equal(check("INVITE", "sip:1@gw", line, "", "gw \"x\"", "pbx", "secret"),
+			 SIP_AUTHENTIC);
+	assert_int_equal(check("INVITE", "sip:1@gw", line, "", "gw \"x\"", "pbx", "secret"),
+			 SIP_STALE);
+	assert_non_null(response);
+	for (char *p = response + 10; *p != '"'; p++)
+		if (*p >= 'a' && *p <= 'f')
+			*p = (char)(*p - 32);
+	assert_int_equal(check("INVITE", "sip:1@gw", line, "", "gw \"x\"", "pbx", "secret"),
+			 SIP_STALE);
+	assert_int_equal(plain(d), SIP_AUTHENTIC); /* the next count */
 	digest_free(d);
 }
 
@@ -362,6 +389,7 @@ int main(void)
 		TEST(nonces_are_for_one_address),
 		TEST(nonces_are_of_one_process),
 		TEST(several_lines),
+		TEST(once_only),
 		TEST(changed_anywhere),
 		TEST(nonsense),
 		TEST(a_challenge_fits_or_is_not_made),
