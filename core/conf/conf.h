@@ -103,6 +103,7 @@ struct conf_ip_group {
 	const char *username, *password;		/* as client */
 	const char *server_username, *server_password; /* as server */
 	uint32_t max_calls, max_call_rate;
+	uint32_t max_call_duration; /* min */
 	bool media_anchor;
 	uint8_t media_failure;
 };
@@ -207,6 +208,7 @@ struct conf_gateway {
 	uint16_t unknown_source_response;
 	const char *call_records, *dahdi_directory, *alarm_command;
 	uint32_t max_calls, max_call_rate;
+	uint32_t max_call_duration; /* min */
 	uint8_t redirects; /* SBC3xxBehavior: CONF_3XX_FOLLOW, else passed on */
 	uint8_t asserted_id;  /* AssertedIdMode: enum conf_asserted */
 	bool associated_uri;  /* EnablePAssociatedURIHeader */

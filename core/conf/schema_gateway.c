@@ -106,6 +106,9 @@ static const struct schema_param rows[] = {
 		"Most calls at a time; 0: unlimited."),
 	ROW_INT(GATEWAY, "MaxCallRate", gateway, g.max_call_rate, 0, 1000000, "0", NULL,
 		"Most new calls a second; 0: unlimited."),
+	ROW_INT(GATEWAY, "MaxCallDuration", gateway, g.max_call_duration, 0, 35791, "0",
+		NULL,
+		"Minutes that a call may last; then both ends get BYE.  0: as long as they like."),
 	ROW_INT(GATEWAY, "AssertedIdMode", gateway, g.asserted_id, 0, 2, "0",
 		"Disable=0,P-Asserted-Identity=1,P-Preferred-Identity=2",
 		"The header in which requests of an account name its address of record to the "

@@ -32,6 +32,10 @@ static const struct schema_param rows[] = {
 		"Most calls at a time; 0: unlimited."),
 	ROW_INT(IP_GROUP, "MaxCallRate", ip_group, g.max_call_rate, 0, 1000000, "0", NULL,
 		"Most new calls a second; 0: unlimited."),
+	ROW_INT(IP_GROUP, "MaxCallDuration", ip_group, g.max_call_duration, 0, 35791, "0",
+		NULL,
+		"Minutes that a call of the group may last; the least counts of both ends' groups "
+		"and [Gateway].  0: says nothing."),
 	ROW_BOOL(IP_GROUP, "MediaAnchor", ip_group, g.media_anchor, "0",
 		"The media of calls goes through a relay of media.", .owner = "media_rtpengine"),
 	ROW_INT(IP_GROUP, "MediaFailure", ip_group, g.media_failure, 0, 1, "refuse",

@@ -75,6 +75,18 @@ static uint8_t media(const struct reg_route *r)
 	return how;
 }
 
+static uint32_t longest(const struct reg_route *r)
+{
+	const struct conf_ip_group *ends[] = { group_row(r->e, r->from), group_row(r->e, r->to) };
+	uint32_t least = r->e->gen->conf->gateway.max_call_duration;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(ends); i++)
+		if (ends[i] && ends[i]->max_call_duration &&
+		    (!least || ends[i]->max_call_duration < least))
+			least = ends[i]->max_call_duration;
+	return least * 60;
+}
+
 /* The configured name of the group's set, where that is a name. */
 static const char *set_host(const struct conf *c, const struct conf_proxy_set *ps)
 {
@@ -247,6 +259,7 @@ static void go(struct reg_route *r, struct reg_server *s, const struct rg_addr *
 		.caller_tls_name = caller_name(r, r->from ? r->from->set : NULL),
 		.keep_nonce = g->challenge_caching && (!a || a->conf->keep_nonce),
 		.follow_redirect = g->redirects == CONF_3XX_FOLLOW, .media = media(r),
+		.longest = longest(r),
 		.dialogue = a && r->to_serving ? &a->dialogue : NULL,
 	};
 	struct reg_set *set = route_set(r);
@@ -257,6 +270,8 @@ static void go(struct reg_route *r, struct reg_server *s, const struct rg_addr *
 	else
 		dress_plain(r, addr, set ? set_conf(set) : NULL, &d.o, &leg);
 	credentials(r, a, &d.o.id, &leg);
+	if (a && r->to_serving && leg.username != d.o.id.username)
+		leg.keep_nonce = false; /* the user's, not the account's */
 	if (a && !r->to_serving)
 		dress_caller(r, a, &caller, &leg);
 	r->try->resends = d.o.resends;

@@ -81,6 +81,7 @@ struct reg_leg {
 	uint32_t budget_ms;	/* no answer by then (INVITE: not even a 1xx): code 0 */
 	uint8_t retransmissions; /* UDP: most repetitions; 255: as RFC 3261 has it */
 	uint8_t media;		/* enum reg_media */
+	uint32_t longest;	/* s that a call may last, 0: no limit (MaxCallDuration) */
 	/* The other leg, where the caller is: user of our Contact towards it (NULL or "": that
 	 * of its Request-URI), and what challenges on it are met with when it is the serving
 	 * side (NULL or "": they go to the other end).  Valid as username. */

@@ -5,7 +5,6 @@
 
 #include "base/random.h"
 #include "relay/call.h"
-#include "sip/memo.h"
 
 /* ---- how it reads on the callee's leg --------------------------------------------------- */
 
@@ -177,21 +176,6 @@ static void frame_session_id(struct frame *f, const struct call *c, const struct
 	out_lit(&f->out, ";remote=00000000000000000000000000000000\r\n");
 }
 
-/* What its registrations have learnt: the challenge need not be waited for. */
-static void frame_kept_credentials(struct frame *f, const struct reg_leg *l,
-				   const struct sip_head *h)
-{
-	const struct sip_memo *m = l->dialogue ? l->dialogue->memo : NULL;
-	struct leg known = { .username = l->username, .password = "" };
-
-	if (!l->keep_nonce || !m || !rg_addr_equal(&m->server, &l->server))
-		return;
-	known.www = m->www;
-	known.proxy = m->proxy;
-	frame_authorize(f, &known, h->method,
-			(struct span){ h->base + h->header_len, h->len - h->header_len });
-}
-
 /* What the registrar offered is told back to it (RFC 3329 2.3.1). */
 static void frame_security(struct frame *f, const struct reg_leg *l)
 {
@@ -234,7 +218,8 @@ static void frame_request(struct frame *f, struct call *c, const struct sip_head
 	frame_session_id(f, c, h);
 	f->o.headers = frame_cut(f, from);
 	f->o.keep_authorization = c->keep_authorization && !leg_has_credentials(leg);
-	frame_kept_credentials(f, l, h);
+	frame_authorize(f, leg, h->method, /* with what is known from before */
+			(struct span){ h->base + h->header_len, h->len - h->header_len });
 }
 
 /* ---- go and refuse ---------------------------------------------------------------------- */
@@ -262,6 +247,7 @@ static void begin_leg(struct call *c, const struct reg_leg *l, const struct sip_
 	c->follow_redirect = l->follow_redirect;
 	c->keep_nonce = l->keep_nonce;
 	c->media = l->media;
+	c->longest = l->longest;
 	c->attempt++;
 	for (struct pair *p = c->pair; p; p = p->next)
 		p->ended = true; /* forks of the server asked before */

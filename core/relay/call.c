@@ -86,6 +86,7 @@ struct call *call_new(struct relay *r, const struct sip_hop *hop, const struct s
 
 	c->relay = r;
 	c->leg[CALLEE].side = CALLEE;
+	c->ends = RG_NEVER;
 	if (!relay_add(r, c)) {
 		g_free(c);
 		return NULL;

@@ -146,8 +146,10 @@ struct call {
 	struct exchange *exchange, *initial;
 	struct media_item *item; /* in their order; see media.c */
 	struct rg_timer timer; /* sessions and leases */
+	rg_ms ends; /* MaxCallDuration is over; RG_NEVER */
 	uint64_t id, key;
 	uint32_t slot;
+	uint32_t longest; /* s; 0: no limit */
 	uint16_t exchanges[2];	/* by the side that sent them */
 	uint8_t pairs, attempt;
 	uint8_t state;	/* enum relay_state */
@@ -430,11 +432,8 @@ void session_bye(struct exchange *);
 
 /* ---- credentials.c ---- */
 
-/* Take the challenge of a 401 or 407; false: it cannot be met. */
-bool credentials_challenged(struct leg *, const struct sip_head *);
-/* Have it remembered for the account's next request to that server, too, where that is
- * wanted (SIPChallengeCachingMode). */
-void credentials_leave(struct call *, const struct sip_head *);
+/* Take the challenge of a 401 or 407 to what was sent (or NULL); false: it cannot be met. */
+bool credentials_challenged(struct leg *, const struct sip_head *, const struct sip_buf *sent);
 /* The next nonce of an answer (RFC 7616 3.5). */
 void credentials_info(struct leg *, const struct sip_head *);
 /* Authorization lines for a request; what does not fit is left out. */

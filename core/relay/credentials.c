@@ -1,4 +1,6 @@
 /* Challenges on a leg: a server's, and those of proxies before it, each with its realm. */
+#include <string.h>
+
 #include "relay/call.h"
 #include "sip/memo.h"
 
@@ -31,53 +33,83 @@ void credentials_free(struct leg *l)
 	l->www = l->proxy = NULL;
 }
 
-static bool take(struct leg *l, const struct sip_head *h, enum sip_field f, bool proxy)
+/* Where nonces are kept for the account (SIPChallengeCachingMode), a call has none of its own:
+ * of one nonce there must be one count.  make: there shall be such a place, if there can be. */
+static struct sip_memo *accounts(struct leg *l, bool make)
+{
+	struct call *c = leg_call(l);
+	struct reg_dialogue *d = NULL;
+	struct sip_memo *m;
+
+	if (c->keep_nonce && l->serving && c->route)
+		d = reg_route_dialogue(c->route);
+	m = d ? d->memo : NULL;
+	if (d && !m && make)
+		m = sip_memo_for(d, &l->hop.peer);
+	return m && rg_addr_equal(&m->server, &l->hop.peer) ? m : NULL;
+}
+
+static struct digest **held(struct leg *l, bool proxy, bool make)
+{
+	struct digest **own = proxy ? &l->proxy : &l->www;
+	struct sip_memo *m = *own ? NULL : accounts(l, make);
+
+	return !m ? own : proxy ? &m->proxy : &m->www;
+}
+
+/* Was this nonce in what was sent?  Another request may have met the same challenge. */
+static bool shown(const struct sip_buf *sent, const char *challenge, size_t n)
+{
+	const char *at = sent ? memmem(challenge, n, "nonce=\"", 7) : NULL, *end;
+
+	if (!at)
+		return true;
+	end = memchr(at + 7, '"', n - (size_t)(at + 7 - challenge));
+	return !end || memmem(sent->data, sent->len, at, (size_t)(end + 1 - at));
+}
+
+static bool take(struct leg *l, const struct sip_head *h, enum sip_field f, bool proxy,
+		 const struct sip_buf *sent)
 {
 	const char *value[VALUES_MOST];
 	size_t len[VALUES_MOST], n = 0;
+	struct digest **dp = held(l, proxy, true);
+	enum digest_verdict verdict;
+	bool rejected = false;
 	unsigned at = 0;
 	struct span v;
 
 	while (n < VALUES_MOST && sip_next(h, f, &at, &v)) {
 		value[n] = v.p;
 		len[n++] = v.n;
+		rejected |= shown(sent, v.p, v.n);
 	}
-	return n && digest_challenge(proxy ? &l->proxy : &l->www, value, len, n, proxy, l->username,
-				     l->password ? l->password : "") == DIGEST_OK;
+	if (!n)
+		return false;
+	verdict = digest_challenge(dp, value, len, n, proxy, l->username,
+				   l->password ? l->password : "");
+	return verdict == DIGEST_OK || (verdict == DIGEST_REFUSED && !rejected);
 }
 
-bool credentials_challenged(struct leg *l, const struct sip_head *h)
+bool credentials_challenged(struct leg *l, const struct sip_head *h, const struct sip_buf *sent)
 {
 	if (!leg_has_credentials(l))
 		return false;
 	if (h->code == 401)
-		return take(l, h, H_WWW_AUTHENTICATE, false);
-	return h->code == 407 && take(l, h, H_PROXY_AUTHENTICATE, true);
-}
-
-void credentials_leave(struct call *c, const struct sip_head *h)
-{
-	struct reg_dialogue *d = c->route ? reg_route_dialogue(c->route) : NULL;
-	struct sip_memo *m = d ? d->memo : NULL;
-	const struct leg *l = &c->leg[CALLEE];
-	bool proxy = h->code == 407;
-	struct span v = sip_value(h, proxy ? H_PROXY_AUTHENTICATE : H_WWW_AUTHENTICATE);
-
-	if (!c->keep_nonce || !v.p || !m || !rg_addr_equal(&m->server, &l->hop.peer))
-		return;
-	(void)digest_challenge(proxy ? &m->proxy : &m->www, &v.p, &v.n, 1, proxy, l->username,
-			       l->password ? l->password : "");
+		return take(l, h, H_WWW_AUTHENTICATE, false, sent);
+	return h->code == 407 && take(l, h, H_PROXY_AUTHENTICATE, true, sent);
 }
 
 void credentials_info(struct leg *l, const struct sip_head *h)
 {
 	struct span www = sip_value(h, H_AUTHENTICATION_INFO);
 	struct span proxy = sip_value(h, H_PROXY_AUTHENTICATION_INFO);
+	struct digest *d;
 
-	if (l->www && www.p)
-		digest_info(l->www, www.p, www.n);
-	if (l->proxy && proxy.p)
-		digest_info(l->proxy, proxy.p, proxy.n);
+	if (www.p && (d = *held(l, false, false)))
+		digest_info(d, www.p, www.n);
+	if (proxy.p && (d = *held(l, true, false)))
+		digest_info(d, proxy.p, proxy.n);
 }
 
 void credentials_write(struct leg *l, struct out *o, const char *method, const char *uri,
@@ -86,7 +118,7 @@ void credentials_write(struct leg *l, struct out *o, const char *method, const c
 	if (!leg_has_credentials(l))
 		return;
 	for (int i = 0; i < 2; i++)
-		for (struct digest *d = i ? l->proxy : l->www; d; d = digest_next(d))
+		for (struct digest *d = *held(l, i, false); d; d = digest_next(d))
 			o->p += digest_authorize(d, o->p, (size_t)(o->end - o->p), l->username,
 						 method, uri, body.n ? body.p : NULL, body.n);
 }

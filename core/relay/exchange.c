@@ -400,11 +400,9 @@ bool exchange_challenged(struct exchange *x, struct sip_client *c, const struct 
 		credentials_info(l, h);
 	if ((h->code != 401 && h->code != 407) || x->cancelled ||
 	    x->challenges >= CHALLENGES_MOST || !credentials_may(x->call, to, &x->to.peer) ||
-	    !credentials_challenged(l, h))
+	    !credentials_challenged(l, h, sip_client_sent(c)))
 		return false;
 	x->challenges++;
-	if (x == x->call->initial)
-		credentials_leave(x->call, h);
 	exchange_again(x, c, (struct span){ NULL, 0 });
 	return true;
 }

@@ -184,7 +184,7 @@ void frame_authorize(struct frame *f, struct leg *l, struct span method, struct 
 	char uri[SIP_START_MOST + 1], name[36];
 	const char *from = f->o.headers.p ? f->o.headers.p : f->out.p;
 
-	if (!leg_has_credentials(l) || (!l->www && !l->proxy) || f->o.uri.n >= sizeof uri ||
+	if (!leg_has_credentials(l) || f->o.uri.n >= sizeof uri ||
 	    method.n >= sizeof name)
 		return;
 	memcpy(uri, f->o.uri.p, f->o.uri.n);
@@ -192,7 +192,8 @@ void frame_authorize(struct frame *f, struct leg *l, struct span method, struct 
 	memcpy(name, method.p, method.n);
 	name[method.n] = '\0';
 	credentials_write(l, &f->out, name, uri, body);
-	f->o.headers = frame_cut(f, from);
+	if (f->out.p > from)
+		f->o.headers = frame_cut(f, from);
 }
 
 void frame_names(struct frame *f, struct relay *r, const struct sip_head *h)

@@ -23,7 +23,7 @@ void session_set_timer(struct call *c)
 
 	for (struct pair *p = c->pair; p; p = p->next) {
 		if (in_session(p))
-			next = MIN(next, p->session);
+			next = MIN(next, MIN(p->session, c->ends));
 		if (p->lease)
 			next = MIN(next, p->lease);
 	}
@@ -43,6 +43,8 @@ static void on_timer(void *arg)
 			p->lease = 0;
 		if (in_session(p) && p->session <= now)
 			session_hang_up(p, "session timer"); /* RFC 4028 10 */
+		else if (in_session(p) && c->ends <= now)
+			session_hang_up(p, "MaxCallDuration");
 	}
 	session_set_timer(c);
 	call_check(c);
@@ -108,6 +110,8 @@ void session_accepted(struct exchange *x, const struct sip_head *request,
 	}
 	if (x == c->initial && x->method == M_INVITE) {
 		p->confirmed = true;
+		if (c->longest)
+			c->ends = call_now(c) + (rg_ms)c->longest * 1000;
 		call_decided(c, answer->code, answer->reason);
 	}
 	if (x->method == M_INVITE || x->method == M_UPDATE)

@@ -797,6 +797,7 @@ static void served_by_itself(void **state)
 static void credentials(void **state)
 {
 	struct world *w = made(
+		"[Gateway]\nSIPChallengeCachingMode = 2\n"
 		"[IPGroup]\nName = PLAIN\nProxySetName = plain\nAuthenticationMode = 1\n"
 		"UsernameAsClient = gu\nPasswordAsClient = gp\n"
 		"[ProxySet]\nName = plain\n[ProxyIp]\nProxySetId = plain\n"
@@ -834,6 +835,10 @@ static void credentials(void **state)
 	for (size_t i = 0; i < G_N_ELEMENTS(all); i++) {
 		struct trial *t = send(w, from(all[i].from, all[i].caller, all[i].called));
 
+		if (t->leg.to_serving &&
+		    t->leg.keep_nonce != (strcmp(t->username, "special") &&
+					  strcmp(t->username, "any")))
+			fail_msg("row %zu: %s and the account's nonces", i, t->username);
 		if (t->refusals || strcmp(t->username, all[i].username) ||
 		    strcmp(t->password, all[i].password) || strcmp(t->contact_user, all[i].contact))
 			fail_msg("row %zu: %s %s contact %s", i, t->username, t->password,
@@ -906,6 +911,40 @@ static void media(void **state)
 			assert_int_equal(t->leg.media, all[i].media);
 			end(t);
 		}
+		world_free(w);
+		g_free(ini);
+	}
+}
+
+/* The least of what is set. */
+static void max_call_duration(void **state)
+{
+	static const struct {
+		const char *gateway, *m, *n;
+		uint32_t s;
+	} all[] = {
+		{ "", "", "", 0 },
+		{ "MaxCallDuration = 90\n", "", "", 5400 },
+		{ "", "MaxCallDuration = 2\n", "", 120 },
+		{ "MaxCallDuration = 1\n", "MaxCallDuration = 2\n", "", 60 },
+		{ "MaxCallDuration = 9\n", "MaxCallDuration = 7\n", "MaxCallDuration = 5\n", 300 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < G_N_ELEMENTS(all); i++) {
+		char *ini = g_strdup_printf(
+			"[Gateway]\n%s[ProxySet]\nName = m\n[ProxyIp]\nProxySetId = m\n"
+			"IpAddress = 192.0.2.130\n[IPGroup]\nName = M\nProxySetName = m\n%s"
+			"[ProxySet]\nName = n\n[ProxyIp]\nProxySetId = n\n"
+			"IpAddress = 192.0.2.131\n[IPGroup]\nName = N\nProxySetName = n\n%s"
+			ROW("SrcIPGroupName = M\nDestIPGroupName = N"),
+			all[i].gateway, all[i].m, all[i].n);
+		struct world *w = made(ini);
+		struct trial *t = send(w, from(130, "1", "2"));
+
+		goes(t, 1, 131);
+		assert_int_equal(t->leg.longest, all[i].s);
+		end(t);
 		world_free(w);
 		g_free(ini);
 	}
@@ -1373,7 +1412,8 @@ int main(void)
 		cmocka_unit_test(alternatives), cmocka_unit_test(served_by_itself),
 		cmocka_unit_test(credentials),
 		cmocka_unit_test(identity),
-		cmocka_unit_test(media), cmocka_unit_test(trunks), cmocka_unit_test(balance),
+		cmocka_unit_test(media), cmocka_unit_test(max_call_duration),
+		cmocka_unit_test(trunks), cmocka_unit_test(balance),
 		cmocka_unit_test(balance_accounts), cmocka_unit_test(silent), cmocka_unit_test(limits),
 		cmocka_unit_test(limits_of_groups), cmocka_unit_test(reload),
 		cmocka_unit_test(renamed),

@@ -523,10 +523,10 @@ static void two_realms(void **state)
 /* The nonce of a registration is used at once, and a new one left for the next call. */
 static void nonces_are_kept(void **state)
 {
-	static const char *const first = "Digest realm=\"i\",nonce=\"n1\"";
+	static const char *const first = "Digest realm=\"i\",nonce=\"n1\",qop=\"auth\"";
 	struct sip_memo *m = sip_memo_for(&w.dialogue, &w.callee.addr);
 	size_t len = strlen(first);
-	const char *invite;
+	const char *invite, *bye;
 
 	(void)state;
 	w.username = "line1";
@@ -541,7 +541,8 @@ static void nonces_are_kept(void **state)
 				       i ? "nonce=\"n2\"" : "nonce=\"n1\""));
 		if (!i) {
 			reply(&w.callee, invite, "401 Unauthorized", "x",
-			      "WWW-Authenticate: Digest realm=\"i\",nonce=\"n2\",stale=true\r\n", "");
+			      "WWW-Authenticate: Digest realm=\"i\",nonce=\"n2\",stale=true,"
+			      "qop=\"auth\"\r\n", "");
 			expect(&w.callee, "ACK ");
 			invite = expect(&w.callee, "INVITE ");
 		}
@@ -551,8 +552,51 @@ static void nonces_are_kept(void **state)
 		ack(&w.caller);
 		assert_string_equal(header(expect(&w.callee, "ACK "), "Authorization"),
 				    header(invite, "Authorization"));
-		hang_up(&w.caller, &w.callee);
+		send_in(&w.caller, "BYE", "", "");
+		bye = expect(&w.callee, "BYE ");
+		assert_non_null(strstr(header(bye, "Authorization"), "nonce=\"n2\""));
+		assert_non_null(strstr(header(bye, "Authorization"),
+				       i ? "nc=00000004" : "nc=00000002"));
+		reply(&w.callee, bye, "200 OK", "", "", "");
+		expect(&w.caller, "SIP/2.0 200");
 	}
+	all_gone();
+}
+
+/* Two that meet the same challenge at once are both answered, with counts of their own; one
+ * whose answer is refused is not asked for ever. */
+static void one_nonce_for_two(void **state)
+{
+	static const char challenge[] =
+		"WWW-Authenticate: Digest realm=\"i\",nonce=\"n1\",qop=\"auth\"\r\n";
+	char first[TEXT], second[TEXT];
+	struct ua one;
+
+	(void)state;
+	w.username = "line1";
+	w.keep_nonce = true;
+	open_with(&w.caller, "INVITE", "", OFFER);
+	one = w.caller;
+	expect(&w.caller, "SIP/2.0 100");
+	snprintf(first, sizeof first, "%s", expect(&w.callee, "INVITE "));
+	open_with(&w.caller, "INVITE", "", OFFER);
+	expect(&w.caller, "SIP/2.0 100");
+	snprintf(second, sizeof second, "%s", expect(&w.callee, "INVITE "));
+	reply(&w.callee, first, "401 Unauthorized", "x", challenge, "");
+	expect(&w.callee, "ACK ");
+	snprintf(first, sizeof first, "%s", expect(&w.callee, "INVITE "));
+	assert_non_null(strstr(header(first, "Authorization"), "nc=00000001"));
+	reply(&w.callee, second, "401 Unauthorized", "x", challenge, "");
+	expect(&w.callee, "ACK ");
+	snprintf(second, sizeof second, "%s", expect(&w.callee, "INVITE "));
+	assert_non_null(strstr(header(second, "Authorization"), "nc=00000002"));
+	reply(&w.callee, second, "401 Unauthorized", "x", challenge, "");
+	expect(&w.callee, "ACK ");
+	expect(&w.caller, "SIP/2.0 401");
+	reply(&w.callee, first, "486 Busy Here", "x", "", "");
+	expect(&w.callee, "ACK ");
+	expect(&one, "SIP/2.0 486");
+	w.careless = true;
 	all_gone();
 }
 
@@ -678,7 +722,7 @@ int main(void)
 		T(the_2xx_is_repeated_until_its_ack), T(an_ack_that_never_comes),
 		T(an_offerless_invite), T(challenges_are_met), T(credentials_that_are_wrong),
 		T(without_credentials_the_caller_is_asked), T(the_callers_side_challenges),
-		T(two_realms), T(nonces_are_kept),
+		T(two_realms), T(nonces_are_kept), T(one_nonce_for_two),
 		T(a_redirection_is_passed_on), T(a_redirection_is_followed),
 		T(a_request_that_grows_too_long), T(a_long_invite_goes_by_tcp),
 	};

@@ -627,6 +627,61 @@ static void refer_outlives_the_session(void **state)
 	all_gone();
 }
 
+/* MaxCallDuration: both ends are told, also where they have gone without a word. */
+static void it_lasts_too_long(void **state)
+{
+	const char *m;
+
+	(void)state;
+	w.longest = 600;
+	establish();
+	pass(599000);
+	quiet();
+	send_in(&w.caller, "INVITE", "Contact: <sip:alice@192.0.2.10>\r\n", OFFER);
+	expect(&w.caller, "SIP/2.0 100");
+	reply(&w.callee, expect(&w.callee, "INVITE "), "200 OK", "", contact_of(&w.callee),
+	      ANSWER);
+	expect(&w.caller, "SIP/2.0 200");
+	ack(&w.caller);
+	expect(&w.callee, "ACK ");
+	quiet();
+	pass(1500); /* what is said in it does not prolong it */
+	m = expect(&w.caller, "BYE ");
+	assert_string_equal(header(m, "Reason"), "SIP;text=\"MaxCallDuration\"");
+	reply(&w.caller, m, "200 OK", "", "", "");
+	expect(&w.callee, "BYE "); /* there is nobody */
+	assert_string_equal(w.record.ended_by, "gateway");
+	assert_string_equal(w.record_reason, "MaxCallDuration");
+	w.careless = true;
+	all_gone();
+}
+
+/* The connection under a BYE breaks: it goes once more, over another one. */
+static void the_connection_breaks(void **state)
+{
+	const char *m;
+
+	(void)state;
+	w.tcp = true;
+	w.callee.addr.transport = w.server[0].transport = RG_TCP;
+	establish();
+	for (int i = 0; i < 2; i++) { /* but not for ever */
+		send_in(&w.caller, i ? "BYE" : "INFO", "", "");
+		expect(&w.callee, i ? "BYE " : "INFO ");
+		sip_ta_failed(w.ta, SIP_SOCKET_TCP | 9, &w.callee.addr, ECONNRESET, NULL, 0);
+		m = expect(&w.callee, i ? "BYE " : "INFO ");
+		if (i) {
+			reply(&w.callee, m, "200 OK", "", "", "");
+			expect(&w.caller, "SIP/2.0 200");
+			break;
+		}
+		sip_ta_failed(w.ta, SIP_SOCKET_TCP | 9, &w.callee.addr, ECONNRESET, NULL, 0);
+		expect(&w.caller, "SIP/2.0 503");
+		quiet();
+	}
+	all_gone();
+}
+
 /* The TCP connection to a peer's Contact cannot be had: the one it opened still stands. */
 static void the_peers_own_connection(void **state)
 {
@@ -661,6 +716,7 @@ int main(void)
 		T(bye_instead_of_the_ack), T(reinvite_before_the_ack),
 		T(session_timers), T(without_session_timer_it_lasts),
 		T(refer_outlives_the_session), T(the_peers_own_connection),
+		T(it_lasts_too_long), T(the_connection_breaks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -71,6 +71,7 @@ static struct {
 	struct reg_dialogue dialogue;
 	const char *served_password, *username, *caller_username;
 	uint8_t media;
+	uint32_t longest;
 	uint16_t force_refuse;
 
 	unsigned records;
@@ -275,6 +276,7 @@ static void route_go(struct reg_route *r)
 		.preferred = "", .headers = "", .username = w.username ? w.username : "",
 		.password = "secret", .budget_ms = 4000, .retransmissions = SIP_RETRANSMIT_RFC,
 		.follow_redirect = w.follow, .media = w.media,
+		.longest = w.longest,
 		.caller_username = w.caller_username, .caller_password = "secret",
 		.keep_nonce = w.keep_nonce, .dialogue = w.keep_nonce ? &w.dialogue : NULL,
 	};
