@@ -48,39 +48,6 @@ static const struct conf_row *row_at(const struct load *l, enum conf_table t)
 	return (const struct conf_row *)(const void *)l->rows[t]->data;
 }
 
-/* ---- what is not built yet: one warning a parameter ------------------------------------ */
-
-struct unbuilt {
-	struct tally t;
-	const struct conf_row *row;
-};
-
-static void unbuilt(struct unbuilt *u, const struct conf_row *row, bool is_set)
-{
-	if (is_set && !u->t.count++)
-		u->row = row;
-}
-
-static void unbuilt_say(struct load *l, const struct unbuilt *u, const char *what)
-{
-	if (u->t.count == 1)
-		row_warn(l, u->row, "%s", what);
-	else if (u->t.count)
-		row_warn(l, u->row, "%s (%u rows)", what, u->t.count);
-}
-
-static void check_unbuilt(struct load *l)
-{
-	struct unbuilt mode = { 0 };
-	const struct conf *c = &l->w->c;
-
-	for (uint32_t i = 0; i < c->n_sip_interface; i++)
-		unbuilt(&mode, &c->sip_interface[i].row,
-			c->sip_interface[i].additional_mode != 0);
-	unbuilt_say(l, &mode,
-		    "AdditionalUDPPortsMode = 1 is not built yet: the ports stay open");
-}
-
 /* ---- interfaces and proxy sets --------------------------------------------------------- */
 
 static bool same_place(const struct conf_sip_interface *a,
@@ -415,7 +382,6 @@ void check_all(struct load *l)
 {
 	check_lengths(l);
 	check_ignored(l);
-	check_unbuilt(l);
 	check_interfaces(l);
 	check_proxy_sets(l);
 	check_accounts(l);

@@ -23,7 +23,9 @@ static const struct schema_param rows[] = {
 		"Range x-y within 1025 to 65535 from which accounts get UDP ports of their own."),
 	ROW_INT(SIP_INTERFACE, "AdditionalUDPPortsMode", sip_interface, i.additional_mode, 0, 1,
 		"0",
-		"Always Open=0,Open When Used=1", "When those ports are open."),
+		"Always Open=0,Open When Used=1",
+		"1: an account's port is open from its REGISTER until its registration is over, "
+		"not as long as the account has it."),
 	ROW_NAME(SIP_INTERFACE, "TLSContext", sip_interface, i.tls_context, 255,
 		"Row of TLSContexts; default is built in."),
 	ROW_INT(SIP_INTERFACE, "TLSMutualAuthentication", sip_interface, i.tls_mutual, -1, 1, "-1",

@@ -28,6 +28,7 @@ void fsm_move(struct reg_engine *e, struct reg_account *a, enum rg_state to)
 {
 	uint8_t from = a->state;
 
+	ports_rest(a, to);
 	if (from == to)
 		return;
 	e->counts.by_state[from]--;

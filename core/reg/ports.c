@@ -1,9 +1,12 @@
 /*
  * ports.c -- UDP ports of accounts' own, out of AdditionalUDPPorts of a SIP interface.
- * Leases are O(1) and survive reload; who finds none waits, and is served in order.
+ * Leases are O(1) and survive reload; who finds none waits, and is served in order.  With
+ * AdditionalUDPPortsMode = 1 a leased port is open from the account's REGISTER until its
+ * registration is over.
  */
 #include "reg/reg.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -73,14 +76,29 @@ static void serve(void *arg)
 	}
 }
 
-static void give_back(struct reg_pool *p, uint16_t port)
+static int open_port(struct reg_pool *p, uint16_t port)
+{
+	uint32_t at = position(p);
+	int err = p->e->port->open_port ? p->e->port->open_port(p->e->port->arg, at, port) : 0;
+
+	if (err)
+		rg_warn("UDP port %u of SIP interface %s: %s", port, p->interface,
+			g_strerror(err));
+	return err;
+}
+
+static void close_port(struct reg_pool *p, uint16_t port)
 {
 	uint32_t at = position(p);
 
-	mark(p, port, false);
-	p->owner[port] = 0;
 	if (p->e->port->close_port && at != CONF_NONE)
 		p->e->port->close_port(p->e->port->arg, at, port);
+}
+
+static void give_back(struct reg_pool *p, uint16_t port)
+{
+	mark(p, port, false);
+	p->owner[port] = 0;
 	if (in_range(p, port))
 		p->free[p->n_free++] = port;
 	if (p->waiting.n && p->n_free)
@@ -91,23 +109,28 @@ static void give_back(struct reg_pool *p, uint16_t port)
  * bottom of the stack. */
 static uint16_t take(struct reg_pool *p)
 {
-	uint32_t at = position(p);
-
 	for (unsigned i = 0; i < TRIES && p->n_free; i++) {
 		uint16_t port = p->free[--p->n_free];
-		int err = p->e->port->open_port
-				  ? p->e->port->open_port(p->e->port->arg, at, port) : 0;
 
-		if (!err) {
+		if (!open_port(p, port)) {
 			mark(p, port, true);
 			return port;
 		}
-		rg_warn("UDP port %u of SIP interface %s: %s", port, p->interface,
-			g_strerror(err));
 		memmove(p->free + 1, p->free, p->n_free++ * sizeof *p->free);
 		p->free[0] = port;
 	}
 	return 0;
+}
+
+static bool lease(struct reg_account *a, struct reg_pool *p)
+{
+	a->port = take(p);
+	if (!a->port)
+		return false;
+	a->port_of = p;
+	a->port_open = true;
+	p->owner[a->port] = a->id;
+	return true;
 }
 
 void ports_lease(struct reg_engine *e, struct reg_account *a)
@@ -116,11 +139,7 @@ void ports_lease(struct reg_engine *e, struct reg_account *a)
 
 	if (!(a->chain->wants & RG_WANTS_PORT) || a->port || a->port_pool || !p)
 		return;
-	a->port = take(p);
-	if (a->port) {
-		a->port_of = p;
-		p->owner[a->port] = a->id;
-	} else if (!fsm_busy(a)) {
+	if (!lease(a, p) && !fsm_busy(a)) {
 		a->port_pool = p;
 		queue_push(e, &p->waiting, a);
 	}
@@ -153,10 +172,45 @@ void ports_unwait(struct reg_engine *e, struct reg_account *a)
 void ports_release(struct reg_engine *e, struct reg_account *a)
 {
 	ports_unwait(e, a);
+	if (a->port_open)
+		close_port(a->port_of, a->port);
 	if (a->port)
 		give_back(a->port_of, a->port);
 	a->port = 0;
 	a->port_of = NULL;
+	a->port_open = false;
+}
+
+/* Somebody else may have taken it while it was closed: then it is another. */
+int ports_open(struct reg_account *a)
+{
+	struct reg_pool *p = a->port_of;
+
+	if (!a->port || a->port_open)
+		return 0;
+	a->port_open = !open_port(p, a->port);
+	if (a->port_open)
+		return 0;
+	ports_release(p->e, a);
+	return lease(a, p) ? 0 : EADDRINUSE;
+}
+
+static bool open_when_used(const struct reg_pool *p)
+{
+	uint32_t at = position(p);
+
+	return at != CONF_NONE && p->e->gen->conf->sip_interface[at].additional_mode == 1;
+}
+
+/* An answer that is late is still welcome: it is waited for until the next round. */
+void ports_rest(struct reg_account *a, enum rg_state to)
+{
+	bool over = to == RG_IDLE || to == RG_HELD || (to == RG_BACKOFF && a->last_code);
+
+	if (!over || !a->port_open || !open_when_used(a->port_of))
+		return;
+	close_port(a->port_of, a->port);
+	a->port_open = false;
 }
 
 /* After the account has moved to another row: does what it has still fit?  true: it got
@@ -169,6 +223,8 @@ bool ports_move(struct reg_engine *e, struct reg_account *a)
 			!in_range(a->port_of, a->port)))
 		ports_release(e, a);
 	ports_lease(e, a);
+	if (a->port && !open_when_used(a->port_of))
+		ports_open(a);
 	return a->port != had;
 }
 

@@ -253,6 +253,7 @@ struct reg_account {
 	uint32_t sent, ok, failures, renewals;
 	uint16_t attempt;	    /* of tokens */
 	uint16_t port;		    /* UDP port of its own, 0: none */
+	bool port_open;		    /* it may be closed meanwhile */
 	bool start_bye;		    /* un-REGISTER that a policy asked for, with nothing bound */
 	uint16_t last_code;
 	uint16_t rounds;	    /* fruitless in a row */
@@ -577,6 +578,10 @@ void ports_lease(struct reg_engine *, struct reg_account *); /* or wait for one 
 void ports_retry(struct reg_engine *, struct reg_account *);
 void ports_unwait(struct reg_engine *, struct reg_account *);
 void ports_release(struct reg_engine *, struct reg_account *);
+/* Before its REGISTER: the port is open, if it has one; 0 or an errno.  Before it rests in
+ * that state: closed, if the interface wants it so. */
+int ports_open(struct reg_account *);
+void ports_rest(struct reg_account *, enum rg_state);
 bool ports_move(struct reg_engine *, struct reg_account *);
 /* Who has this port of the interface (its name); NULL: nobody. */
 struct reg_account *ports_owner(struct reg_engine *, const char *interface, uint16_t port);

@@ -116,8 +116,10 @@ static int send(struct reg_engine *e, struct reg_account *a, struct reg_server *
 	bool more = r->at + 1 < r->list.n || (r->pinned && a->set->n > 1);
 	struct reg_outgoing o;
 	struct reg_message m;
-	int err;
+	int err = ports_open(a);
 
+	if (err)
+		return err;
 	request_make(e, a, s, RG_M_REGISTER, leaving ? 0 : asked(a), more, &o);
 	if (!leaving)
 		r->ask = MAX(o.q.expires, r->adopted ? r->ask : a->floor);
