@@ -149,8 +149,8 @@ static bool find_called(struct reg_route *r, struct reg_account *named)
 		route_fail(r, 404, "Not Found", 0);
 		return false;
 	}
-	rg_debug("from %s for %s: account %s, by %s", r->from->name, r->words->uri_user, account_name(a),
-		 *by ? by : "name");
+	rg_debug("from %s for %s: account %s, by %s", r->from->name, r->words->uri_user,
+		 account_name(a), *by ? by : "name");
 	r->inbound = true;
 	route_set_account(r, a);
 	return admit(r, a, true, other);

@@ -321,7 +321,8 @@ void call_info(struct call *c, struct relay_call_info *i)
 		.caller = c->leg[CALLER].hop.peer, .callee = c->leg[CALLEE].hop.peer,
 		.began_at = c->began_at, .answered_at = c->answered_at, .ended_at = c->ended_at,
 		.lasts = (int64_t)(rg_now(r->parts->timers) - c->since),
-		.code = c->code, .reason = c->reason ? c->reason : "", .ended_by = enders[c->ended_by],
+		.code = c->code, .reason = c->reason ? c->reason : "",
+		.ended_by = enders[c->ended_by],
 		.media = c->media, .anchored = c->anchored,
 	};
 	i->from = plain_uri(call_who(c), r->scratch[0], SIZE);
