@@ -51,7 +51,7 @@ struct schema_rows {
 	size_t n;
 };
 extern const struct schema_rows schema_gateway_rows, schema_account_rows, schema_network_rows,
-	schema_group_rows, schema_route_rows, schema_later_rows;
+	schema_group_rows, schema_route_rows, schema_tls_rows;
 
 /* Columns of the device that are read and mean nothing here.  Default "*": any
  * value is as good as another, so none is worth a warning. */

@@ -80,7 +80,7 @@ struct schema *schema_new(void)
 {
 	const struct schema_rows *parts[] = { &schema_gateway_rows, &schema_account_rows,
 					      &schema_network_rows, &schema_group_rows,
-					      &schema_route_rows, &schema_later_rows };
+					      &schema_route_rows, &schema_tls_rows };
 	struct schema *s = g_new0(struct schema, 1);
 
 	s->all = g_ptr_array_new_with_free_func(g_free);

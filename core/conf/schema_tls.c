@@ -1,4 +1,4 @@
-/* schema_later.c -- tables that are read and checked, and of use to a later version. */
+/* schema_tls.c -- TLS contexts, and which plugins are loaded. */
 #include "conf/rows.h"
 
 /* clang-format off */
@@ -13,8 +13,7 @@ static const struct schema_param rows[] = {
 		"Its key, PEM, without a password; empty: it is in CertificateFile."),
 	ROW_RAW(TLS_CONTEXT, "CAFile", "",
 		"CAs that are trusted: a PEM file or a folder prepared by c_rehash; empty: those "
-		"of "
-		"the system."),
+		"of the system."),
 	ROW_RAW_INT(TLS_CONTEXT, "VerifyServer", 0, 2, "2",
 		"Disable=0,Certificate=1,Certificate and Name=2",
 		"What is checked of a server: nothing, the certificate, or also that it is for the "
@@ -33,4 +32,4 @@ static const struct schema_param rows[] = {
 };
 /* clang-format on */
 
-const struct schema_rows schema_later_rows = { rows, sizeof rows / sizeof *rows };
+const struct schema_rows schema_tls_rows = { rows, sizeof rows / sizeof *rows };
