@@ -125,7 +125,8 @@ static void write_uri(char *out, size_t size, const char *user, const char *host
 static void identify_caller(const struct reg_route *r, struct reg_account *a,
 			    const struct reg_message *m, struct dress *d, struct reg_leg *leg)
 {
-	const char *caller = either(r->words->asserted, either(r->words->preferred, r->words->from_user));
+	const char *caller = either(r->words->asserted,
+				    either(r->words->preferred, r->words->from_user));
 
 	leg->from_user = m->aor_user;
 	if (!*caller)
@@ -238,7 +239,8 @@ static void dress_caller(struct reg_route *r, struct reg_account *a, struct reg_
 	leg->caller_username = o->id.username;
 	leg->caller_password = o->id.password;
 	/* Who called the random user of our binding wants the user behind it. */
-	if (!strcmp(r->words->uri_user, o->q.contact_user) && strcmp(r->words->uri_user, o->id.aor_user))
+	if (!strcmp(r->words->uri_user, o->q.contact_user) &&
+	    strcmp(r->words->uri_user, o->id.aor_user))
 		leg->request_user = either(r->words->to_user, o->id.aor_user);
 }
 
