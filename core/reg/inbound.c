@@ -15,7 +15,8 @@ static enum inbound by_port(struct reg_route *r, const struct reg_account *of_to
 		return INBOUND_REFUSED;
 	named = index_user(r->e, NULL, r->from, r->words->uri_user);
 	*other = of_token ? of_token != *a
-			  : named && named != *a && !user_same(identity_user(*a), r->words->uri_user);
+			  : named && named != *a &&
+				    !user_same(identity_user(*a), r->words->uri_user);
 	return *other ? INBOUND_REFUSED : INBOUND_SURE;
 }
 
