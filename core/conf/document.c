@@ -33,7 +33,8 @@ static const char *const about[CONF_TABLES] = {
 	[CONF_ROUTE] = "Routes of requests: the first row that matches, in the order of "
 		       "Index, and then its alternatives.  Without one the account's "
 		       "pair of groups counts.",
-	[CONF_TLS_CONTEXT] = "Certificates, and what is demanded of others', by name: for SIP interfaces and proxy sets.",
+	[CONF_TLS_CONTEXT] = "Certificates, and what is demanded of others', by name: for SIP "
+			     "interfaces and proxy sets.",
 	[CONF_USER_INFO] = "Callers with credentials of their own.",
 	[CONF_PLUGINS] = "Which plugins are loaded.",
 };
