@@ -34,8 +34,8 @@ static const struct schema_param rows[] = {
 		"RequireClientCertificate of the context."),
 	ROW_INT(SIP_INTERFACE, "PingPongKeepAliveTime", sip_interface, i.ping_time, -1, 2000000,
 		"-1", NULL,
-		"CRLF keep-alive of its TCP and TLS connections, s; 0: none, -1: as the gateway has "
-		"it."),
+		"CRLF keep-alive of its TCP and TLS connections, s; 0: none, -1: as the gateway "
+		"has it."),
 
 	ROW_INDEX(PROXY_SET, proxy_set, s, 40),
 	ROW_NAME(PROXY_SET, "SBCIPv4SIPInterfaceName", proxy_set, sbc4, 255,

@@ -252,15 +252,16 @@ static json_t *next_of(struct app *app, const struct reg_explanation *x)
 	for (unsigned i = 0; last && i < last->n; i++) {
 		struct rg_addr a = reg_engine_server(app->engine, last->server[i]);
 		unsigned who = x->n_now - 1;
+		json_t *why;
 
 		/* the earliest step since which this place has not changed */
 		while (who && x->now[who - 1].n > i &&
 		       x->now[who - 1].server[i] == last->server[i])
 			who--;
-		json_array_append_new(list,
-				      json_pack("{s:o,s:o}", "server", value_address(&a), "why",
-						who ? in_words(app, x->now[who].by)
-						    : value_text("core: listed order, working first")));
+		why = who ? in_words(app, x->now[who].by) :
+			    value_text("core: listed order, working first");
+		json_array_append_new(list, json_pack("{s:o,s:o}", "server", value_address(&a),
+						      "why", why));
 	}
 	return list;
 }
@@ -280,8 +281,8 @@ static json_t *cmd_explain(struct app *app, json_t *args)
 	}
 	o = json_pack("{s:o,s:{s:s,s:s,s:s,s:s,s:o,s:o},s:{s:s,s:o}}", "next", next_of(app, x),
 		      "now", "goal", x->goal, "goal_by", x->goal_by, "state",
-		      reg_state_name(x->state), "waits_for", x->waits_for, "why", value_text(x->why),
-		      "steps", steps(app, x->now, x->n_now), "last", "purpose", x->last_purpose,
+		      reg_state_name(x->state), "waits_for", x->waits_for, "why",
+		      value_text(x->why), "steps", steps(app, x->now, x->n_now), "last", "purpose", x->last_purpose,
 		      "steps", steps(app, x->last, x->n_last));
 	g_free(x);
 	return ok(o);
