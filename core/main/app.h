@@ -133,6 +133,7 @@ bool control_line(struct control_conn *, const char *line, size_t n);
 json_t *command_run(struct app *, json_t *line, struct control_conn *);
 void control_answer(struct control_conn *, json_t *answer);
 json_t *command_no_account(struct app *, const char *name); /* with the nearest name */
+json_t *command_explain(struct app *, json_t *args); /* a new object */
 json_t *command_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* ---- value.c ---- */

@@ -203,7 +203,7 @@ static bool every_registrar_barred(const struct reg_account *a, rg_ms now)
 	return any;
 }
 
-/* Which rule has set the pause, as fsm.c's backoff() has it: after ForbiddenRetryTime it
+/* Which rule has set the pause, as backoff.c has it: after ForbiddenRetryTime it
  * begins the marks of the servers anew. */
 static void say_pause(struct reg_engine *e, const struct reg_account *a, struct words *w)
 {

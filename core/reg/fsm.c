@@ -14,10 +14,7 @@
 
 #include "base/log.h"
 
-enum {
-	FLOOR_MS = 1000, /* no refresh earlier than this after a REGISTER */
-	FORBIDDEN_MOST_S = 3600
-};
+enum { FLOOR_MS = 1000 /* no refresh earlier than this after a REGISTER */ };
 
 bool fsm_busy(const struct reg_account *a)
 {
@@ -140,67 +137,6 @@ void fsm_unbind(struct reg_engine *e, struct reg_account *a)
 
 /* ---- a round without success --------------------------------------------------------- */
 
-static rg_ms spread(struct reg_engine *e, rg_ms upper)
-{
-	uint32_t r;
-
-	if (e->opt.exact)
-		return upper;
-	e->opt.random(&r, sizeof r);
-	return upper / 2 + (rg_ms)(r % (uint32_t)MAX(upper / 2, 1)); /* RFC 5626 4.5 */
-}
-
-/* Every registrar has said that it is about the account, or cannot be asked. */
-static bool forbidden(const struct reg_account *a)
-{
-	for (uint32_t i = 0; i < a->set->n; i++)
-		if (a->set->view[i].roles & RG_REGISTRAR && !(a->forbade >> i & 1) &&
-		    a->set->view[i].health != RG_DOWN)
-			return false;
-	return a->forbade != 0;
-}
-
-/* Earliest end of Retry-After if every registrar asked for one; 0: some may be asked. */
-static rg_ms all_barred(const struct reg_account *a, rg_ms now)
-{
-	rg_ms first = 0;
-
-	for (uint32_t i = 0; i < a->set->n; i++) {
-		rg_ms until = account_barred(a, a->set->view[i].id, now);
-
-		if (!(a->set->view[i].roles & RG_REGISTRAR))
-			continue;
-		if (!until)
-			return 0;
-		first = first ? MIN(first, until) : until;
-	}
-	return first;
-}
-
-static rg_ms backoff(struct reg_engine *e, struct reg_account *a)
-{
-	const struct conf_gateway *g = account_gateway(a);
-	rg_ms now = rg_now(e->timers), retry = 1000 * (rg_ms)g->retry_time, barred;
-
-	if (a->set && g->forbidden_retry_time && forbidden(a)) {
-		rg_ms wait = 1000 * (rg_ms)g->forbidden_retry_time << MIN(a->forbidden, 10);
-
-		if (a->forbidden < 10)
-			a->forbidden++;
-		a->tried = a->forbade = 0;
-		return MIN(wait, 1000 * (rg_ms)MAX(FORBIDDEN_MOST_S, g->forbidden_retry_time));
-	}
-	barred = a->set ? all_barred(a, now) : 0;
-	if (barred)
-		return barred - now;
-	if (g->max_backoff_time) {
-		rg_ms upper = retry << MIN(a->rounds, 20);
-
-		return spread(e, MIN(upper, 1000 * (rg_ms)g->max_backoff_time));
-	}
-	return retry;
-}
-
 static void search(struct reg_engine *e, struct reg_account *a)
 {
 	fsm_move(e, a, RG_SEARCHING);
@@ -259,7 +195,7 @@ void fsm_fruitless(struct reg_engine *e, struct reg_account *a, enum rg_verdict 
 		return;
 	}
 	fsm_move(e, a, RG_BACKOFF);
-	a->next_at = rg_now(e->timers) + backoff(e, a);
+	a->next_at = rg_now(e->timers) + backoff_delay(e, a);
 	account_timer(e, a);
 }
 
@@ -302,7 +238,7 @@ static void rest(struct reg_engine *e, struct reg_account *a, bool idle)
 	}
 	if (idle)
 		ports_unwait(e, a);
-	a->next_at = a->port_pool ? rg_now(e->timers) + backoff(e, a) : RG_NEVER;
+	a->next_at = a->port_pool ? rg_now(e->timers) + backoff_delay(e, a) : RG_NEVER;
 	fsm_move(e, a, idle ? RG_IDLE : RG_HELD);
 	account_timer(e, a);
 }
@@ -431,7 +367,7 @@ void fsm_lost(struct reg_engine *e, struct reg_account *a, uint32_t retry_after)
 		return; /* a round is on its way */
 	fsm_move(e, a, RG_BACKOFF);
 	a->next_at = rg_now(e->timers) +
-		     (retry_after ? 1000 * (rg_ms)MIN(retry_after, 3600) : backoff(e, a));
+		     (retry_after ? 1000 * (rg_ms)MIN(retry_after, 3600) : backoff_delay(e, a));
 	account_timer(e, a);
 }
 
@@ -490,7 +426,7 @@ static void next(struct reg_engine *e, struct reg_account *a)
 	}
 	if (a->port_pool) {
 		ports_retry(e, a);
-		a->next_at = rg_now(e->timers) + backoff(e, a);
+		a->next_at = rg_now(e->timers) + backoff_delay(e, a);
 		return;
 	}
 	if (a->state != RG_BACKOFF)

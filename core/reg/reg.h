@@ -397,6 +397,10 @@ bool fsm_busy(const struct reg_account *); /* waits for something in a round */
 void fsm_shorten(struct reg_engine *, struct reg_account *, uint32_t left);
 void fsm_lost(struct reg_engine *, struct reg_account *, uint32_t retry_after);
 
+/* ---- backoff.c ---- */
+/* ms; counts a step of the ladder of ForbiddenRetryTime. */
+rg_ms backoff_delay(struct reg_engine *, struct reg_account *);
+
 /* ---- round.c ---- */
 void round_begin(struct reg_engine *, struct reg_account *, enum rg_purpose);
 void round_unregister(struct reg_engine *, struct reg_account *, uint32_t server);

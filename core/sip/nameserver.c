@@ -4,16 +4,14 @@
 #include <ares.h>
 #include <errno.h>
 #include <glib.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <sys/stat.h>
 
 #include "base/log.h"
+#include "sip/resolvconf.h"
 
-enum { CLASS_IN = 1, SERVERS = 8, FILE_MOST = 65536 };
+enum { CLASS_IN = 1, SERVERS = 8 };
 enum { TRY_MS = 700, TRIES = 3, DEADLINE_MS = 3000 };
-enum { LOOK_MS = 1000 }; /* at the file */
 enum { SILENT_AFTER = 2, SHUN_MS = 30000 };
 /* Younger than TRY_MS at a time: dnsmasq refuses the 151st. */
 enum { YOUNG = 100 };
@@ -63,9 +61,7 @@ struct nameservers {
 	unsigned n, version, young;
 	struct questions waiting, begun;
 	struct rg_timer sweep;
-	char *path; /* of resolv.conf, or NULL */
-	struct stat seen;
-	rg_ms looked;
+	struct resolvconf file; /* path NULL: servers were given */
 	bool going; /* being freed */
 };
 
@@ -245,30 +241,10 @@ static int list_set(struct nameservers *ns, const char *csv)
 
 /* ---- resolv.conf ------------------------------------------------------------------- */
 
-/* As resolv.conf(5) has it: without any nameserver line the local host is meant. */
-static char *file_servers(const char *path)
-{
-	GString *csv = g_string_new(NULL);
-	char line[512], name[128];
-	FILE *f = fopen(path, "re");
-	size_t size = 0;
-
-	while (f && size < FILE_MOST && fgets(line, sizeof line, f)) {
-		size += strlen(line);
-		if (sscanf(line, " nameserver %127s", name) == 1 && !strchr(name, ','))
-			g_string_append_printf(csv, "%s%s", csv->len ? "," : "", name);
-	}
-	if (f)
-		fclose(f);
-	if (!csv->len)
-		g_string_append(csv, "127.0.0.1");
-	return g_string_free(csv, FALSE);
-}
-
 /* One line that makes no sense does not cost the others. */
 static void file_apply(struct nameservers *ns)
 {
-	char *csv = file_servers(ns->path), **part = g_strsplit(csv, ",", -1);
+	char *csv = resolvconf_servers(ns->file.path), **part = g_strsplit(csv, ",", -1);
 	GString *good = g_string_new(NULL);
 
 	for (char **p = part; *p; p++) {
@@ -277,7 +253,7 @@ static void file_apply(struct nameservers *ns)
 		if (s || server_known(ns, *p))
 			g_string_append_printf(good, "%s%s", good->len ? "," : "", *p);
 		else
-			rg_warn("%s: nameserver %s is no address", ns->path, *p);
+			rg_warn("%s: nameserver %s is no address", ns->file.path, *p);
 		if (s)
 			server_free(s);
 	}
@@ -290,18 +266,8 @@ static void file_apply(struct nameservers *ns)
 
 static void look(struct nameservers *ns)
 {
-	struct stat st = { .st_size = -1 };
-
-	if (!ns->path || now_of(ns) - ns->looked < LOOK_MS)
-		return;
-	ns->looked = now_of(ns);
-	stat(ns->path, &st);
-	if (st.st_mtim.tv_sec == ns->seen.st_mtim.tv_sec &&
-	    st.st_mtim.tv_nsec == ns->seen.st_mtim.tv_nsec && st.st_size == ns->seen.st_size &&
-	    st.st_ino == ns->seen.st_ino && st.st_dev == ns->seen.st_dev)
-		return;
-	ns->seen = st;
-	file_apply(ns);
+	if (resolvconf_changed(&ns->file, now_of(ns)))
+		file_apply(ns);
 }
 
 unsigned nameservers_version(struct nameservers *ns)
@@ -315,18 +281,13 @@ int nameservers_set(struct nameservers *ns, const char *servers)
 	int err;
 
 	if (*servers == '/') {
-		g_free(ns->path);
-		ns->path = g_strdup(servers);
-		ns->seen = (struct stat){ .st_size = -2 };
-		ns->looked = now_of(ns) - LOOK_MS;
+		resolvconf_watch(&ns->file, servers);
 		look(ns);
 		return 0;
 	}
 	err = list_set(ns, servers);
-	if (!err) {
-		g_free(ns->path);
-		ns->path = NULL;
-	}
+	if (!err)
+		resolvconf_watch(&ns->file, NULL);
 	return err;
 }
 
@@ -553,7 +514,7 @@ void nameservers_free(struct nameservers *ns)
 	while ((s = LIST_FIRST(&ns->all)))
 		server_free(s);
 	rg_timer_stop(ns->env->timers, &ns->sweep);
-	g_free(ns->path);
+	resolvconf_watch(&ns->file, NULL);
 	ares_library_cleanup();
 	g_free(ns);
 }
