@@ -79,9 +79,9 @@ json_t *command_explain(struct app *app, json_t *args)
 	}
 	o = json_pack("{s:o,s:{s:s,s:s,s:s,s:s,s:o,s:o},s:{s:s,s:o}}", "next", next_of(app, x),
 		      "now", "goal", x->goal, "goal_by", x->goal_by, "state",
-		      reg_state_name(x->state), "waits_for", x->waits_for, "why", value_text(x->why),
-		      "steps", steps(app, x->now, x->n_now), "last", "purpose", x->last_purpose,
-		      "steps", steps(app, x->last, x->n_last));
+		      reg_state_name(x->state), "waits_for", x->waits_for, "why",
+		      value_text(x->why), "steps", steps(app, x->now, x->n_now), "last",
+		      "purpose", x->last_purpose, "steps", steps(app, x->last, x->n_last));
 	g_free(x);
 	return json_pack("{s:b,s:o}", "ok", 1, "data", o);
 }
