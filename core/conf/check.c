@@ -378,11 +378,28 @@ static void check_accounts(struct load *l)
 			  c->gateway.max_accounts);
 }
 
+/* Who wants a group to prove itself and names nobody gets calls of anybody. */
+static void check_ip_groups(struct load *l)
+{
+	const struct conf *c = &l->w->c;
+
+	for (uint32_t i = 0; i < c->n_ip_group; i++) {
+		const struct conf_ip_group *g = &c->ip_group[i];
+
+		if (g->authentication_mode >= 2 && !*g->server_username)
+			row_warn(l, &g->row,
+				 "IP group %s: AuthenticationMode is %d, but there is no "
+				 "UsernameAsServer: nobody is asked for credentials",
+				 g->row.name, g->authentication_mode);
+	}
+}
+
 void check_all(struct load *l)
 {
 	check_lengths(l);
 	check_ignored(l);
 	check_interfaces(l);
 	check_proxy_sets(l);
+	check_ip_groups(l);
 	check_accounts(l);
 }
