@@ -4,6 +4,7 @@ import shutil
 import ssl
 import subprocess
 import tempfile
+import threading
 
 CONFIG = """[ca]
 default_ca = d
@@ -33,7 +34,7 @@ class Authority:
     def __init__(self, name="Test CA", folder=None):
         self.folder = folder or tempfile.mkdtemp(prefix="rg-pki-")
         self.ca = os.path.join(self.folder, "ca.pem")
-        self.made = 0
+        self.made, self.lock = 0, threading.Lock()  # of its serial and index: cases run side by side
         with open(os.path.join(self.folder, "ca.cnf"), "w") as f:
             f.write(CONFIG % {"dir": self.folder})
         open(os.path.join(self.folder, "index"), "w").close()
@@ -47,6 +48,10 @@ class Authority:
 
     def certificate(self, san, cn="test", start="20200101000000Z", end="20990101000000Z", self_signed=False):
         """san: "DNS:a.example,IP:127.0.0.1".  Returns the paths of certificate and key."""
+        with self.lock:
+            return self.sign(san, cn, start, end, self_signed)
+
+    def sign(self, san, cn, start, end, self_signed):
         self.made += 1
         pem, key, csr = ("c%d.pem" % self.made, "c%d.key" % self.made, "c%d.csr" % self.made)
         new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=%s" % cn,
