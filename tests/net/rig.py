@@ -401,6 +401,19 @@ def comment(text, c):
     return "\n".join("# " + line for line in (text + "".join("\nnote: " + n for n in c.notes)).split("\n"))
 
 
+AGAIN = 2  # so many cases of a file may fail beside the others
+
+
+def alone(number, name, function, first):
+    """A case that failed beside the others, once more with the machine to itself: a test
+    of times may need that on a busy one.  The runner counts these and shows the first
+    failure, for they are faults until shown otherwise.  RG_STRICT=1: no second try."""
+    text = one(number, name, function)
+    if text.startswith("not ok"):
+        return first + "\n# and once more, alone:\n" + "\n".join("# " + x for x in text.split("\n")[1:])
+    return "ok %d - %s # ALONE\n%s" % (number, name, "\n".join(first.split("\n")[1:]))
+
+
 def main(net, jobs=6, limit=58):
     """Run the cases of the file; net is its second octet,
     limit the seconds they may take in all.  RG_CASE=TEXT picks some."""
@@ -416,12 +429,19 @@ def main(net, jobs=6, limit=58):
     print("1..%d" % len(todo), flush=True)
     pool = concurrent.futures.ThreadPoolExecutor(int(os.environ.get("RG_JOBS", jobs)))
     running = [(pool.submit(one, i, name, f), i, name) for i, name, f in todo]
-    end, bad = time.monotonic() + limit * SLOW, 0
+    end, bad, late, failed = time.monotonic() + limit * SLOW, 0, 0, []
     for future, i, name in running:
         try:
             text = future.result(max(0.1, end - time.monotonic()))
         except concurrent.futures.TimeoutError:
-            text = "not ok %d - %s\n# not done in time" % (i, name)
+            text, late = "not ok %d - %s\n# not done in time" % (i, name), late + 1
+        if text.startswith("not ok"):
+            failed.append((i, name, CASES[i - 1][1], text))
+        else:
+            print(text, flush=True)
+    again = len(failed) <= AGAIN and not late and not os.environ.get("RG_STRICT")
+    for failure in failed:
+        text = alone(*failure) if again else failure[-1]
         bad += text.startswith("not ok")
         print(text, flush=True)
     end_all()
