@@ -45,7 +45,7 @@ struct reg_route {
 	uint32_t account; /* 0: none */
 	uint32_t caller;  /* account that a script calls as; 0: as found */
 	uint8_t dialogue[16]; /* of the account: its id may go to another one */
-	uint32_t row;	  /* in gen->conf->route, CONF_NONE: the account's pair */
+	uint32_t row;	  /* in gen->conf->route, CONF_NONE: as its account has it */
 	uint16_t own_port;
 	uint8_t method, servers;
 	bool to_serving;  /* as the account */

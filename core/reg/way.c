@@ -1,6 +1,6 @@
 /*
- * way.c -- where a request goes: by a row of IP2IPRouting, to the group its account serves,
- * or to where the account of who sent it is registered.
+ * way.c -- where a request goes: by a row of IP2IPRouting, else to the group that the account
+ * it is for serves; without any rows to where the account of who sent it is registered.
  */
 #include "reg/routing.h"
 
@@ -156,6 +156,13 @@ static bool find_called(struct reg_route *r, struct reg_account *named)
 	return admit(r, a, true, other);
 }
 
+/* Rows say it all, where there are any: what none of them names goes nowhere. */
+static void no_row(struct reg_route *r)
+{
+	rule(r, "no route");
+	route_fail(r, 404, "Not Found", 0);
+}
+
 void way_find(struct reg_route *r)
 {
 	struct reg_account *named = route_account(r);
@@ -173,6 +180,8 @@ void way_find(struct reg_route *r)
 		route_fail(r, 404, "Not Found", 0);
 	else if (r->inbound && route_account(r))
 		to_served(r, route_account(r));
+	else if (r->gen->conf->n_route && !r->from->trunk)
+		no_row(r);
 	else
 		outbound(r);
 }

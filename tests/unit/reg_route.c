@@ -692,6 +692,45 @@ static void rows(void **state)
 	world_free(w);
 }
 
+/* Where there are rows, what matches none goes nowhere, as on the device, be the rows for
+ * others or such as never match; calls of the serving side still find their account. */
+static void no_row(void **state)
+{
+	struct world *w = made(
+		ACCOUNT("a", "ONE", "100", BOUND)
+		ROW("SrcIPGroupName = PBX\nRequestType = INVITE\nDestUsernamePrefix = 0\n"
+		    "DestIPGroupName = ONE"));
+	struct reg_arrival a = from(10, "4711", "0");
+	struct trial *t;
+
+	(void)state;
+	t = send(w, a);
+	goes(t, 1, 1);
+	end(t);
+	t = send(w, from(10, "4711", "5"));
+	refused(t, 404);
+	assert_string_equal(t->info.rule, "no route");
+	assert_string_equal(t->info.account, "");
+	assert_int_equal(t->info.servers, 0);
+	end(t);
+	a.method = RG_M_OTHER;
+	t = send(w, a);
+	refused(t, 404);
+	end(t);
+	t = send(w, from(2, "4711", "100"));
+	goes(t, 1, 10);
+	assert_string_equal(t->info.rule, "Request-URI user");
+	end(t);
+	world_free(w);
+	w = made(ACCOUNT("a", "ONE", "100", BOUND)
+		 ROW("SrcIPGroupName = TWO\nDestIPGroupName = ONE")
+		 ROW("DestIPGroupName = ONE\nDestType = 3"));
+	t = send(w, from(10, "4711", "0"));
+	refused(t, 404);
+	end(t);
+	world_free(w);
+}
+
 /* Alternatives stand in for a group that fails, is not registered or full; those that
  * consider inputs only where they match; what the last server said reaches the caller. */
 static void alternatives(void **state)
@@ -1088,7 +1127,8 @@ static void balance_accounts(void **state)
 static void silent(void **state)
 {
 	struct world *w = made(ACCOUNT("b", "TWO", "200", "")
-			       ROW("SrcIPGroupName = TWO\nDestIPGroupName = PBX"));
+			       ROW("SrcIPGroupName = TWO\nDestIPGroupName = PBX")
+			       ROW("SrcIPGroupName = PBX\nDestIPGroupName = TWO"));
 	struct trial *t;
 
 	(void)state;
@@ -1409,6 +1449,7 @@ int main(void)
 		cmocka_unit_test(sticky), cmocka_unit_test(inbound),
 		cmocka_unit_test(inbound_by_source), cmocka_unit_test(ims_foreign),
 		cmocka_unit_test(own_ports), cmocka_unit_test(rows),
+		cmocka_unit_test(no_row),
 		cmocka_unit_test(alternatives), cmocka_unit_test(served_by_itself),
 		cmocka_unit_test(credentials),
 		cmocka_unit_test(identity),
