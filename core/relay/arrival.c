@@ -227,6 +227,17 @@ static bool judge(struct relay *r, const struct sip_hop *hop, const struct sip_h
 	return true;
 }
 
+/* It came to a port that is kept for the calls that began there: there is nobody to call. */
+static void stranded(struct relay *r, const struct sip_hop *hop, const struct sip_head *h)
+{
+	const struct reg_arrival nowhere = { .interface = UINT32_MAX, .token = "" };
+	struct reg_source s;
+
+	reg_route_source(r->env.engine, &nowhere, &s);
+	if (s.unknown)
+		refuse(r, hop, h, 404, NULL);
+}
+
 static bool known_scheme(struct span uri)
 {
 	struct sip_uri u;
@@ -246,8 +257,10 @@ bool arrival(struct relay *r, const struct sip_hop *hop, const struct sip_head *
 	if (m == M_ACK || m == M_CANCEL || m == M_REGISTER || m == M_BYE || m == M_PRACK ||
 	    m == M_UPDATE || m == M_INFO || !known_scheme(h->uri))
 		return false;
-	if (!sip_transport_interface(r->parts->transport, hop, &a.interface, &a.own_port))
-		return false;
+	if (!sip_transport_interface(r->parts->transport, hop, &a.interface, &a.own_port)) {
+		stranded(r, hop, h);
+		return true;
+	}
 	read_words(h, &w);
 	a.uri_user = w.uri_user;
 	a.uri_host = w.uri_host;
