@@ -9,7 +9,8 @@
  *     as for searches: those found down, those that failed the last attempt,
  *     and the one that has just failed the refresh are asked last.
  *  3. While a better registrar is being avoided we ask for no more time than
- *     brings the refresh just past the end of its avoidance.
+ *     brings the refresh just past the end of its avoidance; so with the first
+ *     REGISTER at the server for which we leave it.
  *  4. Homing (ProxyRedundancyMode = 1): a main server found up again that needs
  *     no avoiding is registered at once.
  *  5. More than three literal addresses are refused; of a name that resolves to
@@ -43,8 +44,9 @@ struct slot {
 	uint32_t next; /* after the one that failed last */
 };
 
-/* Milliseconds for which a server is still to be avoided; none is negative. */
-static rg_ms avoided_for(const struct rg_ctx *c, uint32_t id)		/* 1 */
+/* Milliseconds for which a server is to be avoided while another is the last one we
+ * registered at; none is negative. */
+static rg_ms avoided_for(const struct rg_ctx *c, uint32_t id, uint32_t last)	/* 1 */
 {
 	const struct gcfg *g = c->cfg[RG_GLOBAL];
 	const struct slot *s = c->slot;
@@ -52,7 +54,7 @@ static rg_ms avoided_for(const struct rg_ctx *c, uint32_t id)		/* 1 */
 	for (size_t i = 0; i < MOST; i++) {
 		const struct visit *v = &s->visit[i];
 
-		if (v->id == id && id != s->last)
+		if (v->id == id && id != last)
 			return v->at + 1000 * ((rg_ms)v->expires + g->grace) - c->v->now;
 	}
 	return -1;
@@ -91,7 +93,7 @@ static void order(const struct rg_ctx *c, enum rg_purpose why, struct rg_list *l
 	rg_list_sink_down(l, c->v);
 
 	for (size_t i = 0; i < c->v->nsrv; i++)
-		if (avoided_for(c, c->v->srv[i].id) >= 0)
+		if (avoided_for(c, c->v->srv[i].id, s->last) >= 0)
 			rg_list_drop(l, c->v->srv[i].id);		/* 1 */
 }
 
@@ -112,7 +114,7 @@ static void request(const struct rg_ctx *c, struct rg_request *r)	/* 3 */
 
 	for (size_t i = 0; i < c->v->nsrv; i++) {
 		const struct rg_server *s = &c->v->srv[i];
-		rg_ms wait = avoided_for(c, s->id);
+		rg_ms wait = avoided_for(c, s->id, to->id);
 
 		if (s->rank < to->rank && wait >= 0) {
 			uint32_t ask = past(wait, c->v->acc->refresh_pct);
@@ -158,7 +160,7 @@ static void event(const struct rg_ctx *c, const struct rg_event *e, struct rg_ac
 
 	if (e->type == RG_EV_HEALTH && e->code == RG_UP && set->redundancy == HOMING &&
 	    e->server == rg_first(c->v, RG_REGISTRAR) && c->v->registrar &&
-	    e->server != c->v->registrar && avoided_for(c, e->server) < 0)
+	    e->server != c->v->registrar && avoided_for(c, e->server, s->last) < 0)
 		rg_do(a, RG_DO_RESTART);				/* 4 */
 }
 

@@ -229,6 +229,23 @@ static void asks_for_less_while_a_better_one_is_avoided(void **st)
 	}
 }
 
+/* 3: the registrar that the account is still at counts as left by a REGISTER to another. */
+static void asks_for_less_from_the_first_time(void **st)
+{
+	struct rg_request y = { .method = RG_M_REGISTER, .server = Y, .expires = 3600 };
+	struct rg_request x = { .method = RG_M_REGISTER, .server = X, .expires = 3600 };
+	struct rg_ctx c = with(HOMING);
+
+	(void)st;
+	at(HMS(12, 0, 0));
+	bind(&c, X, 480);
+	at(HMS(12, 4, 0));
+	link->p->request(&c, &y);
+	assert_int_equal(y.expires, 842);
+	link->p->request(&c, &x);
+	assert_int_equal(x.expires, 3600);
+}
+
 /* 3: however long the grace and whatever the divider, the refresh is past the end. */
 static void the_shortened_refresh_is_past_the_end(void **st)
 {
@@ -407,6 +424,7 @@ int main(void)
 		cmocka_unit_test(leaves_calls_alone),
 		cmocka_unit_test(forgets_the_oldest_visit),
 		cmocka_unit_test(asks_for_less_while_a_better_one_is_avoided),
+		cmocka_unit_test(asks_for_less_from_the_first_time),
 		cmocka_unit_test(the_shortened_refresh_is_past_the_end),
 		cmocka_unit_test(goes_home_at_once_when_it_may),
 		cmocka_unit_test(goes_home_strictly_after),
