@@ -97,10 +97,9 @@ void dialog_refresh(struct pair *p, enum side s, const struct sip_head *h, bool 
 
 /* ---- pairs ------------------------------------------------------------------------------ */
 
+/* An end from before RFC 3261 has none (12.1.2). */
 struct pair *pair_by_remote_tag(struct call *c, struct span tag)
 {
-	if (!tag.p)
-		return NULL;
 	for (struct pair *p = c->pair; p; p = p->next)
 		if (p->attempt == c->attempt &&
 		    span_equal(sip_tag(pair_remote(p, CALLEE)), tag))

@@ -344,7 +344,7 @@ static struct pair *fork_of(struct exchange *x, const struct sip_head *h)
 	struct span tag = sip_tag(sip_value(h, H_TO));
 	struct pair *p;
 
-	if (x->pair || x != x->call->initial || !tag.n)
+	if (x->pair || x != x->call->initial || (!tag.n && h->code < 200))
 		return x->pair;
 	p = pair_by_remote_tag(x->call, tag);
 	return p ? p : pair_new(x->call, h);

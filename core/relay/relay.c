@@ -224,10 +224,10 @@ static struct pair *find_pair(struct relay *r, const struct sip_head *h, enum si
 	if (!c || !span_equal(sip_value(h, H_CALL_ID), leg_id(&c->leg[*s])))
 		return NULL;
 	if (*s == CALLEE) {
-		if (number != c->attempt || !from.n)
+		if (number != c->attempt)
 			return NULL;
 		p = pair_by_remote_tag(c, from);
-		return p ? p : made_by_notify(c, h);
+		return p || !from.n ? p : made_by_notify(c, h);
 	}
 	p = pair_by_number(c, number);
 	return p && span_equal(sip_tag(pair_remote(p, CALLER)), from) ? p : NULL;

@@ -98,7 +98,7 @@ class Heard:
     def answer(self, code, headers=(), body=b"", tag=None, reason=None, contact=True, to=None):
         m, leg = self.m, self.leg
         to_header = m.get("to")
-        if code > 100 and ";tag=" not in to_header:
+        if code > 100 and ";tag=" not in to_header and (tag or leg.local_tag):
             to_header += ";tag=" + (tag or leg.local_tag)
         host, port = m.source
         vias = m.all("via")
@@ -193,7 +193,7 @@ class Leg:
         return sent
 
     def from_line(self):
-        return "From: <%s>;tag=%s" % (self.local_uri, self.local_tag)
+        return "From: <%s>%s" % (self.local_uri, self.local_tag and ";tag=" + self.local_tag)
 
     def ack(self, sent=None, body=b"", headers=()):
         sent = sent or self.sent
