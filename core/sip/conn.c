@@ -240,7 +240,7 @@ static bool take(struct sip_conn *n, char *data, size_t len)
 static bool messages(struct sip_conn *n, const char *bytes, size_t size)
 {
 	rg_ms now = now_of(n);
-	long len = sip_stream_add(&n->stream, bytes, size) ? -1 : 1;
+	long len = sip_stream_add(&n->stream, bytes, size) ? SIP_FRAME_NONE : 1;
 	char *data;
 	bool pong;
 
@@ -260,7 +260,10 @@ static bool messages(struct sip_conn *n, const char *bytes, size_t size)
 		wake_at(n, sip_stream_wants(&n->stream));
 		return true;
 	}
-	n->c->stats->malformed++;
+	if (len != SIP_FRAME_LARGE)
+		n->c->stats->malformed++;
+	else if (!take(n, data, sip_stream_left(&n->stream)))
+		return false;
 	if (sip_conn_waiting(n)) /* what came before it has its answers, if they go at once */
 		(void)put(n, n->out->data + n->sent, sip_conn_waiting(n));
 	sip_conn_broken(n, EBADMSG, false);

@@ -106,12 +106,9 @@ static char *use_certificate(struct sip_tls_context *c, const char *path, char *
 		  SSL_CTX_use_certificate(c->server, x) != 1))
 		fault = g_strdup("holds a certificate that OpenSSL refuses");
 	if (x && !fault) {
-		char *why = validity(x);
 		BIO *again = BIO_new_mem_buf(t.p, (int)t.n);
 
-		if (why)
-			*warning = g_strdup_printf("CertificateFile %s %s", path, why);
-		g_free(why);
+		*warning = validity(x);
 		X509_free(PEM_read_bio_X509(again, NULL, NULL, NULL));
 		use_chain(c->client, in);
 		use_chain(c->server, again);
@@ -227,35 +224,52 @@ static char *ciphers(SSL_CTX *ctx, const char *list)
 	return g_strdup("names no cipher that OpenSSL has");
 }
 
-static char *named(char *fault, const char *parameter, const char *value)
-{
-	char *text = fault ? g_strdup_printf("%s %s: %s", parameter, value, fault) : NULL;
+struct telling {
+	sip_tls_fault_h *h;
+	void *arg;
+	bool bad; /* there was an error */
+};
 
+/* false: there was nothing to tell.  The fault is taken. */
+static bool tell(struct telling *t, bool error, const char *parameter, const char *value,
+		 char *fault)
+{
+	char *text;
+
+	if (!fault)
+		return false;
+	text = g_strdup_printf("%s %s: %s", parameter, value, fault);
+	t->h(error, parameter, text, t->arg);
+	t->bad |= error;
+	g_free(text);
 	g_free(fault);
-	return text;
+	return true;
 }
 
-static char *fill(struct sip_tls_context *c, const struct sip_tls_row *r, char **warning)
+static void fill(struct sip_tls_context *c, const struct sip_tls_row *r, struct telling *t)
 {
-	const char *key = *r->key ? r->key : r->certificate;
-	char *fault = NULL;
+	char *warning = NULL;
 
-	if (*r->key && !*r->certificate)
-		return g_strdup("PrivateKeyFile without CertificateFile");
-	fault = named(ciphers(c->client, r->client_ciphers), "ClientCipherString",
-		      r->client_ciphers);
-	if (!fault)
-		fault = named(ciphers(c->server, r->server_ciphers), "ServerCipherString",
-			      r->server_ciphers);
-	if (!fault)
-		fault = named(use_cas(c, r->ca), "CAFile", r->ca);
-	if (!fault && *r->certificate)
-		fault = named(use_certificate(c, r->certificate, warning), "CertificateFile",
-			      r->certificate);
-	if (!fault && *r->certificate)
-		fault = named(use_key(c, key), "PrivateKeyFile", key);
+	tell(t, true, "ClientCipherString", r->client_ciphers,
+	     ciphers(c->client, r->client_ciphers));
+	tell(t, true, "ServerCipherString", r->server_ciphers,
+	     ciphers(c->server, r->server_ciphers));
+	tell(t, true, "CAFile", r->ca, use_cas(c, r->ca));
+	if (*r->certificate) {
+		bool bad = tell(t, true, "CertificateFile", r->certificate,
+				use_certificate(c, r->certificate, &warning));
+
+		tell(t, false, "CertificateFile", r->certificate, warning);
+		if (*r->key)
+			tell(t, true, "PrivateKeyFile", r->key, use_key(c, r->key));
+		else if (!bad)
+			tell(t, true, "CertificateFile", r->certificate,
+			     use_key(c, r->certificate));
+	} else if (*r->key) {
+		t->bad = true;
+		t->h(true, "PrivateKeyFile", "PrivateKeyFile without CertificateFile", t->arg);
+	}
 	ERR_clear_error();
-	return fault;
 }
 
 static struct sip_tls_context *context_new(const struct sip_tls_row *r)
@@ -304,20 +318,20 @@ void sip_tls_contexts_unref(struct sip_tls_contexts *cs)
 	g_free(cs);
 }
 
-char *sip_tls_contexts_add(struct sip_tls_contexts *cs, const struct sip_tls_row *r,
-			   char **warning)
+void sip_tls_contexts_add(struct sip_tls_contexts *cs, const struct sip_tls_row *r,
+			  sip_tls_fault_h *h, void *arg)
 {
 	struct sip_tls_context *c = context_new(r);
-	char *fault = c->client && c->server ? NULL : g_strdup("OpenSSL gives no context");
+	struct telling t = { h, arg, !c->client || !c->server };
 
-	*warning = NULL;
-	if (!fault)
-		fault = fill(c, r, warning);
-	if (fault)
+	if (t.bad)
+		h(true, NULL, "OpenSSL gives no context", arg);
+	else
+		fill(c, r, &t);
+	if (t.bad)
 		context_free(c);
 	else
 		g_ptr_array_add(cs->row, c);
-	return fault;
 }
 
 const struct sip_tls_context *sip_tls_context_find(const struct sip_tls_contexts *cs,

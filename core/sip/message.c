@@ -309,6 +309,8 @@ static void out_top_via(struct out *o, struct span line, const struct sip_hop *f
 
 static void out_to(struct out *o, struct span to, const char *tag, size_t n)
 {
+	if (!to.p)
+		return;
 	out_lit(o, "To: ");
 	out_span(o, to);
 	if (n && !sip_tag(to).p) {
@@ -382,6 +384,7 @@ const char *sip_reason(uint16_t code)
 		{ 200, "OK" }, { 400, "Bad Request" }, { 401, "Unauthorized" },
 		{ 403, "Forbidden" }, { 404, "Not Found" }, { 405, "Method Not Allowed" },
 		{ 408, "Request Timeout" }, { 413, "Request Entity Too Large" },
+		{ 414, "Request-URI Too Long" },
 		{ 415, "Unsupported Media Type" }, { 416, "Unsupported URI Scheme" },
 		{ 420, "Bad Extension" }, { 480, "Temporarily Unavailable" },
 		{ 481, "Call/Transaction Does Not Exist" }, { 482, "Loop Detected" },
@@ -389,7 +392,7 @@ const char *sip_reason(uint16_t code)
 		{ 488, "Not Acceptable Here" }, { 489, "Bad Event" },
 		{ 500, "Server Internal Error" },
 		{ 501, "Not Implemented" }, { 503, "Service Unavailable" },
-		{ 505, "Version Not Supported" },
+		{ 505, "Version Not Supported" }, { 513, "Message Too Large" },
 	};
 
 	for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)

@@ -62,6 +62,17 @@ static const struct {
 
 enum { FIELD_ROWS = sizeof fields / sizeof *fields, FAULTS_MOST = 64 };
 
+/* Faults of size, not of form. */
+static const char header_long[] = "header too long", line_long[] = "header line too long",
+		  lines_many[] = "too many header lines", values_many[] = "too many values",
+		  body_long[] = "body too long";
+
+static bool is_size(const char *why)
+{
+	return why == header_long || why == line_long || why == lines_many ||
+	       why == values_many || why == body_long;
+}
+
 /* Rows by length of the name, so that most headers meet one or two comparisons. */
 static int row_of(const char *name, size_t len)
 {
@@ -185,16 +196,17 @@ static const char *header_line(struct sip_head *h, const char *p, const char *e)
 	size_t len = token_len(p, e);
 	const char *colon = p + len;
 	struct span v;
+	const char *fault = NULL;
 	int row;
 
 	if (h->lines == SIP_LINES_MOST)
-		return "too many header lines";
+		return lines_many;
 	while (colon < e && (*colon == ' ' || *colon == '\t'))
 		colon++;
 	if (!len || len > 255 || colon == e || *colon != ':')
 		return "malformed header line";
 	if (e - p > SIP_LINE_MOST)
-		return "header line too long";
+		fault = line_long;
 	v = span_trim((struct span){ colon + 1, (size_t)(e - colon - 1) });
 	row = row_of(p, len);
 	*l = (struct sip_line){
@@ -204,15 +216,25 @@ static const char *header_line(struct sip_head *h, const char *p, const char *e)
 		.len = (uint16_t)v.n,
 		.field = row < 0 ? H_OTHER : fields[row].field,
 	};
-	h->lines++;
+	h->lines++; /* noted even if it is too long: an answer repeats some of them */
 	if (row < 0)
-		return NULL;
+		return fault;
 	if (e - p > fields[row].most)
-		return "header line too long";
+		fault = line_long;
 	if (h->first[l->field])
-		return fields[row].single ? "header given twice" : NULL;
+		return fields[row].single ? "header given twice" : fault;
 	h->first[l->field] = h->lines;
-	return NULL;
+	return fault;
+}
+
+/* The line at p has no end: is that for want of room only? */
+static const char *no_end(const struct sip_head *h, const char *p, const char *end)
+{
+	size_t n = (size_t)(end - p);
+
+	if (end - h->base == SIP_HEADER_MOST && !memchr(p, '\n', n) && !memchr(p, 0, n))
+		return header_long;
+	return "header without an end, or with bytes it may not have";
 }
 
 /* From p to the blank line; a fault is looked past, so that as much as possible is known
@@ -225,7 +247,7 @@ static const char *header(struct sip_head *h, const char *p, const char *end)
 		const char *start = next, *e = line_end(start, end, &next);
 
 		if (!e)
-			return "header without an end, or with bytes it may not have";
+			return no_end(h, start, end);
 		if (e == start) {
 			h->header_len = (uint32_t)(next - h->base);
 			return why;
@@ -233,7 +255,7 @@ static const char *header(struct sip_head *h, const char *p, const char *end)
 		while (next < end && (*next == ' ' || *next == '\t')) {
 			e = line_end(next, end, &next);
 			if (!e)
-				return "header without an end, or with bytes it may not have";
+				return no_end(h, next, end);
 		}
 		fault = header_line(h, start, e);
 		if (fault && !why)
@@ -319,22 +341,30 @@ static const char *body(struct sip_head *h, size_t n)
 
 	if (!v.p)
 		return NULL;
-	if (!all_digits(v) || !span_number(v, SIP_MESSAGE_MOST, &length))
+	if (!all_digits(v) || !span_number(v, UINT32_MAX, &length))
 		return "Content-Length out of range";
+	if (length > SIP_MESSAGE_MOST)
+		return body_long;
 	if (length > n - h->header_len)
 		return "body shorter than Content-Length";
 	h->len = h->header_len + length;
 	return NULL;
 }
 
-static const char *mandatory(struct sip_head *h)
+static const char *mandatory(const struct sip_head *h)
 {
-	static const enum sip_field need[] = { H_VIA, H_FROM, H_TO, H_CALL_ID, H_CSEQ };
+	static const enum sip_field need[] = { H_FROM, H_TO, H_CALL_ID };
 
 	for (size_t i = 0; i < sizeof need / sizeof *need; i++)
 		if (!sip_value(h, need[i]).n)
 			return "a mandatory header is missing";
 	return NULL;
+}
+
+/* Without these the peer cannot be found, or cannot tell what is answered. */
+static bool answerable(const struct sip_head *h, struct sip_via_part *via)
+{
+	return sip_value(h, H_CSEQ).n && sip_via_part(sip_value(h, H_VIA), via);
 }
 
 /* Separators with nothing between them: no such Via was written by a peer of good will. */
@@ -385,7 +415,7 @@ static const char *values(const struct sip_head *h)
 	for (const char *p = h->base, *e = p + h->header_len;
 	     (p = memchr(p, ',', (size_t)(e - p))) != NULL; p++)
 		if (++n > SIP_VALUES_MOST)
-			return "too many values";
+			return values_many;
 	return NULL;
 }
 
@@ -402,27 +432,34 @@ enum sip_verdict sip_precheck(struct sip_head *h, const char *p, size_t n, const
 	if (n > SIP_MESSAGE_MOST)
 		return SIP_HOPELESS;
 	*why = "malformed start line";
-	e = line_end(p, n < SIP_START_MOST ? p + n : p + SIP_START_MOST, &next);
+	e = line_end(p, end, &next);
 	if (!e)
 		return SIP_HOPELESS;
 	if (e - p > 7 && !strncasecmp(p, "SIP/2.0", 7)) {
-		if (!response_line(h, p, e))
+		if (next - p > SIP_START_MOST || !response_line(h, p, e))
 			return SIP_HOPELESS;
 	} else {
 		verdict = request_line(h, p, e, why);
 		if (verdict == SIP_HOPELESS)
 			return SIP_HOPELESS;
+		if (verdict == SIP_FINE && next - p > SIP_START_MOST)
+			verdict = SIP_URI_LONG;
 	}
 	fault = header(h, next, end);
-	/* without these there is nobody to answer to */
-	if (!h->header_len || mandatory(h) || !sip_via_part(sip_value(h, H_VIA), &via)) {
+	if (!h->header_len && is_size(fault))
+		h->header_len = (uint32_t)(end - p);
+	if (!h->header_len || !answerable(h, &via)) {
 		*why = fault ? fault : "a mandatory header is missing";
 		return SIP_HOPELESS;
 	}
-	if (verdict == SIP_VERSION)
+	if (verdict == SIP_URI_LONG)
+		*why = "request line too long";
+	if (verdict == SIP_VERSION || verdict == SIP_URI_LONG)
 		return verdict;
 	if (verdict == SIP_FINE || fault)
 		*why = fault;
+	if (!*why)
+		*why = mandatory(h);
 	if (!*why)
 		*why = cseq(h);
 	if (!*why)
@@ -435,5 +472,7 @@ enum sip_verdict sip_precheck(struct sip_head *h, const char *p, size_t n, const
 		*why = values(h);
 	if (!*why)
 		return SIP_FINE;
-	return h->request ? SIP_BAD : SIP_HOPELESS;
+	if (!h->request)
+		return SIP_HOPELESS;
+	return is_size(*why) ? SIP_LARGE : SIP_BAD;
 }

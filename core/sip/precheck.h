@@ -68,10 +68,13 @@ enum sip_verdict {
 	SIP_HOPELESS, /* cannot be answered, or is a response: drop it */
 	SIP_BAD,      /* a request that can be answered 400 */
 	SIP_VERSION,  /* a request of another version of SIP: 505 */
+	SIP_URI_LONG, /* a request line above the limit: 414 (RFC 3261 21.4.12) */
+	SIP_LARGE,    /* a request above one of the other limits: 513 (21.5.7) */
 };
 
-/* p[0..n): a datagram, or exactly one message of a stream.  *why is told in words of
- * ours unless it is fine. */
+/* p[0..n): a datagram, exactly one message of a stream, or the beginning of one that is
+ * too long.  *why is told in words of ours unless it is fine.  A request that can be
+ * answered has a Via and a CSeq; From, To and Call-ID may be missing (RFC 4475 3.3.1). */
 enum sip_verdict sip_precheck(struct sip_head *, const char *p, size_t n, const char **why);
 
 /* Value of the first line of a field; p NULL: none. */
@@ -83,12 +86,15 @@ bool sip_next(const struct sip_head *, enum sip_field, unsigned *at, struct span
 struct sip_framing {
 	uint32_t scanned; /* bytes without an end of the header */
 	uint32_t need;	  /* bytes of the message, once its header is complete */
-	bool started;	  /* the start line has an end */
+	bool started;	  /* it begins with a word and a blank, as messages do */
 };
 
+enum { SIP_FRAME_NONE = -1, SIP_FRAME_LARGE = -2 };
+
 /* Bytes of the message p[0..n) begins with when all of it is there, 0 as long as it is
- * not, -1: it can never be one (no Content-Length, too long, a zero byte).  Each byte is looked at
- * once, however many calls it takes. */
+ * not.  SIP_FRAME_NONE: it can never be one (no Content-Length, a zero byte);
+ * SIP_FRAME_LARGE: it is one, but too long to be waited for; sip_precheck() then finds a
+ * fault in what there is.  Each byte is looked at once, however many calls it takes. */
 long sip_frame(struct sip_framing *, const char *p, size_t n);
 
 /* ---- readers of values; all linear and bounded by the value -------------------- */

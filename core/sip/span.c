@@ -187,7 +187,7 @@ struct span sip_tag(struct span value)
 	return span_param((struct span){ after, (size_t)(end - after) }, "tag");
 }
 
-/* The Content-Length of a complete header; -1: none. */
+/* The Content-Length of a complete header; -1: none, or none that is a length. */
 static long frame_length(const char *p, const char *end)
 {
 	while (p < end) {
@@ -205,7 +205,7 @@ static long frame_length(const char *p, const char *end)
 		if (v && v < lf && *v == ':') {
 			struct span s = span_trim((struct span){ v + 1, (size_t)(lf - v - 1) });
 
-			return span_number(s, SIP_MESSAGE_MOST, &n) ? (long)n : -1;
+			return span_number(s, UINT32_MAX, &n) ? (long)n : -1;
 		}
 		p = lf + 1;
 	}
@@ -223,15 +223,19 @@ long sip_frame(struct sip_framing *f, const char *p, size_t n)
 		e = limit > from ? memmem(p + from, limit - from, "\r\n\r\n", 4) : NULL;
 		if (!e) { /* what is known to be no header is not waited for */
 			if (limit > f->scanned && memchr(p + f->scanned, 0, limit - f->scanned))
-				return -1;
+				return SIP_FRAME_NONE;
 			f->scanned = (uint32_t)limit;
-			if (limit > SIP_START_MOST && !f->started)
-				f->started = memchr(p, '\n', SIP_START_MOST) != NULL;
-			return n < SIP_HEADER_MOST && (n <= SIP_START_MOST || f->started) ? 0 : -1;
+			if (limit > SIP_METHOD_MOST && !f->started)
+				f->started = memchr(p, ' ', SIP_METHOD_MOST + 1) != NULL;
+			if (limit > SIP_METHOD_MOST && !f->started)
+				return SIP_FRAME_NONE;
+			return n < SIP_HEADER_MOST ? 0 : SIP_FRAME_LARGE;
 		}
 		length = frame_length(p, e + 2);
-		if (length < 0 || e - p + 4 + length > SIP_MESSAGE_MOST)
-			return -1;
+		if (length < 0)
+			return SIP_FRAME_NONE;
+		if (e - p + 4 + length > SIP_MESSAGE_MOST)
+			return SIP_FRAME_LARGE;
 		f->need = (uint32_t)(e - p + 4 + length);
 	}
 	return f->need <= n ? (long)f->need : 0;

@@ -49,10 +49,8 @@ static void received(void *arg, const struct sip_hop *hop, char *data, size_t le
 	}
 	s->stats.malformed++;
 	rg_debug("%s: malformed message: %s", rg_addr_text(&hop->peer, text), why);
-	if (v == SIP_BAD)
-		sip_uas_refuse(&s->uas, hop, &h, 400, why);
-	else if (v == SIP_VERSION)
-		sip_uas_refuse(&s->uas, hop, &h, 505, NULL);
+	if (v != SIP_HOPELESS)
+		sip_uas_malformed(&s->uas, hop, &h, v, why);
 }
 
 static void failed(void *arg, uint32_t socket, const struct rg_addr *peer, int err,

@@ -76,8 +76,9 @@ long sip_stream_next(struct sip_stream *s, rg_ms now, char **data, bool *pong)
 	long len;
 
 	*pong = false;
+	*data = (char *)in->buf + in->pos;
 	if (!s->framing.scanned && !s->framing.need && !skip_blank(s, now, pong))
-		return -1;
+		return SIP_FRAME_NONE;
 	*data = (char *)in->buf + in->pos;
 	len = sip_frame(&s->framing, *data, in->end - in->pos);
 	if (len > 0) {
@@ -85,6 +86,13 @@ long sip_stream_next(struct sip_stream *s, rg_ms now, char **data, bool *pong)
 		s->framing = (struct sip_framing){ 0 };
 	}
 	return len;
+}
+
+size_t sip_stream_left(const struct sip_stream *s)
+{
+	size_t n = s->in->end - s->in->pos;
+
+	return n < SIP_MESSAGE_MOST ? n : SIP_MESSAGE_MOST;
 }
 
 size_t sip_stream_wants(const struct sip_stream *s)

@@ -36,10 +36,12 @@ struct sip_tls_contexts;
 struct sip_tls_contexts *sip_tls_contexts_new(void);
 struct sip_tls_contexts *sip_tls_contexts_ref(struct sip_tls_contexts *);
 void sip_tls_contexts_unref(struct sip_tls_contexts *);
-/* Read a row's files.  NULL, or what is wrong with it, for g_free; *warning likewise what
- * will be wrong soon.  Neither holds a secret. */
-char *sip_tls_contexts_add(struct sip_tls_contexts *, const struct sip_tls_row *,
-			   char **warning);
+/* Told what is wrong with a parameter of a row, in words that hold no secret; error: the row
+ * cannot be used.  parameter is NULL where it is the row as a whole. */
+typedef void (sip_tls_fault_h)(bool error, const char *parameter, const char *text, void *arg);
+/* Read a row's files.  All that is wrong with it is told; after an error it is left out. */
+void sip_tls_contexts_add(struct sip_tls_contexts *, const struct sip_tls_row *,
+			  sip_tls_fault_h *, void *arg);
 /* Can a server use it: does it have a certificate? */
 bool sip_tls_contexts_serve(const struct sip_tls_contexts *, const char *name);
 

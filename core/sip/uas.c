@@ -5,6 +5,8 @@
 
 #include "sip/message.h"
 
+enum { REFUSALS_A_SECOND = 200 };
+
 #define ALLOW "Allow: OPTIONS, NOTIFY\r\n"
 
 static struct sip_buf *answer(struct sip_uas *u, const struct sip_hop *from,
@@ -30,11 +32,26 @@ static void stateless(struct sip_uas *u, const struct sip_hop *from, const struc
 	sip_buf_unref(b);
 }
 
-void sip_uas_refuse(struct sip_uas *u, const struct sip_hop *from, const struct sip_head *h,
-		    uint16_t code, const char *reason)
+static void refuse(struct sip_uas *u, const struct sip_hop *from, const struct sip_head *h,
+		   uint16_t code, const char *reason)
 {
 	if (!span_is(h->method, "ACK"))
 		stateless(u, from, h, answer(u, from, h, code, reason, NULL));
+}
+
+void sip_uas_malformed(struct sip_uas *u, const struct sip_hop *from, const struct sip_head *h,
+		       enum sip_verdict v, const char *why)
+{
+	static const uint16_t code[] = { [SIP_BAD] = 400, [SIP_VERSION] = 505,
+					 [SIP_URI_LONG] = 414, [SIP_LARGE] = 513 };
+	rg_ms now = rg_now(u->ta->timers);
+
+	if (now - u->second >= 1000) {
+		u->second = now;
+		u->refused = 0;
+	}
+	if (u->refused++ < REFUSALS_A_SECOND)
+		refuse(u, from, h, code[v], v == SIP_BAD ? why : NULL);
 }
 
 void sip_uas_answer(struct sip_uas *u, const struct sip_hop *from, const struct sip_head *h,
@@ -159,7 +176,7 @@ void sip_uas_request(struct sip_uas *u, const struct sip_hop *from, const struct
 		return;
 	}
 	if (sip_ta_merged(u->ta, h)) {
-		sip_uas_refuse(u, from, h, 482, NULL);
+		refuse(u, from, h, 482, NULL);
 		return;
 	}
 	if (notified(u, from, h))

@@ -86,7 +86,7 @@ static void receive(struct sip_ta *ta, struct sip_uas *uas, const struct sip_hop
 	else if (v == SIP_FINE)
 		sip_ta_response(ta, hop, &h);
 	else if (v != SIP_HOPELESS)
-		sip_uas_refuse(uas, hop, &h, 400, why);
+		sip_uas_malformed(uas, hop, &h, v, why);
 	if (v == SIP_FINE)
 		decode(&h);
 	free(copy);
@@ -109,6 +109,8 @@ static void stream(struct sip_ta *ta, struct sip_uas *uas, const struct sip_hop 
 			n -= (size_t)len;
 			f = (struct sip_framing){ 0 };
 		}
+		if (len == SIP_FRAME_LARGE)
+			receive(ta, uas, hop, p, have < SIP_MESSAGE_MOST ? have : SIP_MESSAGE_MOST);
 		if (len < 0)
 			return;
 	}

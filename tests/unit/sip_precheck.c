@@ -45,8 +45,8 @@ static const struct {
 	{ "no Via", Q REST "CSeq: 1 OPTIONS\r\n\r\n", SIP_HOPELESS },
 	{ "a Via without a host", Q "Via: SIP/2.0/UDP\r\n" REST "CSeq: 1 OPTIONS\r\n\r\n",
 	  SIP_HOPELESS },
-	{ "no From", Q VIA "To: b\r\nCall-ID: c\r\nCSeq: 1 OPTIONS\r\n\r\n", SIP_HOPELESS },
-	{ "an empty Call-ID", Q VIA "From: a\r\nTo: b\r\nCall-ID:\r\nCSeq: 1 OPTIONS\r\n\r\n",
+	{ "no CSeq", Q VIA REST "\r\n", SIP_HOPELESS },
+	{ "a response without From", R VIA "To: b\r\nCall-ID: c\r\nCSeq: 1 OPTIONS\r\n\r\n",
 	  SIP_HOPELESS },
 	{ "a carriage return in a line", Q GOOD "X: a\rb\r\n\r\n", SIP_HOPELESS },
 	{ "a response code of two digits", "SIP/2.0 20 OK\r\n" GOOD "\r\n", SIP_HOPELESS },
@@ -55,6 +55,10 @@ static const struct {
 	{ "a response with two CSeq", R GOOD "CSeq: 2 OPTIONS\r\n\r\n", SIP_HOPELESS },
 	{ "a response that is cut off", R GOOD "l: 5\r\n\r\nabc", SIP_HOPELESS },
 
+	{ "no From", Q VIA "To: b\r\nCall-ID: c\r\nCSeq: 1 OPTIONS\r\n\r\n", SIP_BAD },
+	{ "an empty Call-ID", Q VIA "From: a\r\nTo: b\r\nCall-ID:\r\nCSeq: 1 OPTIONS\r\n\r\n",
+	  SIP_BAD },
+	{ "nothing but Via and CSeq", Q VIA "CSeq: 1 OPTIONS\r\n\r\n", SIP_BAD },
 	{ "a URI with a blank", "OPTIONS sip:b c SIP/2.0\r\n" GOOD "\r\n", SIP_BAD },
 	{ "two blanks", "OPTIONS  sip:b SIP/2.0\r\n" GOOD "\r\n", SIP_BAD },
 	{ "a blank at the end", "OPTIONS sip:b SIP/2.0 \r\n" GOOD "\r\n", SIP_BAD },
@@ -75,6 +79,7 @@ static const struct {
 	{ "Content-Length below 0", Q GOOD "Content-Length: -999\r\n\r\n", SIP_BAD },
 	{ "Content-Length too large", Q GOOD "Content-Length: 99999999999\r\n\r\n", SIP_BAD },
 	{ "a body too short", Q GOOD "Content-Length: 4\r\n\r\nabc", SIP_BAD },
+	{ "a body above the limit", Q GOOD "Content-Length: 65536\r\n\r\nabc", SIP_LARGE },
 };
 
 static void verdicts(void **state)
@@ -146,16 +151,16 @@ static void what_is_noted(void **state)
 
 /* ---- framing -------------------------------------------------------------------------- */
 
-/* A start line without an end is no start line, long before the header's limit. */
-static void an_endless_start_line_is_not_waited_for(void **state)
+/* A word without an end is no start line, long before the header's limit. */
+static void an_endless_word_is_not_waited_for(void **state)
 {
-	static char text[SIP_START_MOST + 1];
+	static char text[SIP_METHOD_MOST + 1];
 	struct sip_framing f = { 0 };
 
 	(void)state;
 	memset(text, 'x', sizeof text);
-	assert_int_equal(sip_frame(&f, text, SIP_START_MOST), 0);
-	assert_int_equal(sip_frame(&f, text, SIP_START_MOST + 1), -1);
+	assert_int_equal(sip_frame(&f, text, SIP_METHOD_MOST), 0);
+	assert_int_equal(sip_frame(&f, text, SIP_METHOD_MOST + 1), SIP_FRAME_NONE);
 }
 
 static void frames(void **state)
@@ -178,7 +183,8 @@ static void frames(void **state)
 	assert_int_equal(sip_frame(&f, Q "l: 2\r\n\r\n\0\0", sizeof(Q "l: 2\r\n\r\n\0\0") - 1),
 			 sizeof(Q "l: 2\r\n\r\n\0\0") - 1);
 	f = (struct sip_framing){ 0 };
-	assert_int_equal(sip_frame(&f, Q "l: 65535\r\n\r\n", sizeof(Q "l: 65535\r\n\r\n") - 1), -1);
+	assert_int_equal(sip_frame(&f, Q "l: 65535\r\n\r\n", sizeof(Q "l: 65535\r\n\r\n") - 1),
+			 SIP_FRAME_LARGE);
 }
 
 /* ---- hostile input ------------------------------------------------------------------------ */
@@ -191,6 +197,51 @@ static void fill(char *p, size_t n, const char *pattern)
 
 	for (size_t i = 0; i < n; i++)
 		p[i] = pattern[i % k];
+}
+
+static const struct {
+	const char *start, *pattern, *end;
+	size_t size; /* of all */
+	enum sip_verdict verdict;
+} lengthy[] = {
+	{ "OPTIONS sip:", "b", " SIP/2.0\r\n" GOOD "\r\n", 4000, SIP_URI_LONG },
+	{ "OPTIONS sip:", "b", " SIP/2.0\r\n" GOOD "\r\n", 17000, SIP_HOPELESS },
+	{ "OPTIONS sip:", "<", " SIP/2.0\r\n" GOOD "\r\n", 4000, SIP_BAD },
+	{ "SIP/2.0 200 ", "O", "\r\n" GOOD "\r\n", 4000, SIP_HOPELESS },
+	{ Q VIA "From: a\r\nTo: b\r\nCSeq: 1 OPTIONS\r\nCall-ID: ", "c", "\r\n\r\n", 1000,
+	  SIP_LARGE },
+	{ R VIA "From: a\r\nTo: b\r\nCSeq: 1 OPTIONS\r\nCall-ID: ", "c", "\r\n\r\n", 1000,
+	  SIP_HOPELESS },
+	{ Q GOOD "Route: ", "<sip:r>,", "<sip:r>\r\n\r\n", 5000, SIP_LARGE },
+	{ Q GOOD, "Route: <sip:r>\r\n", "\r\n\r\n", 5000, SIP_LARGE },
+	{ Q GOOD "X: ", "y", "\r\n\r\n", 20000, SIP_LARGE },
+	{ Q "X: ", "y", "\r\n" GOOD "\r\n", 20000, SIP_HOPELESS },
+	{ Q GOOD "nonsense\r\nX: ", "y", "\r\n\r\n", 20000, SIP_LARGE },
+};
+
+/* Where Via and CSeq are within reach; as a stream it ends there, without being waited for. */
+static void too_long_can_be_answered(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof lengthy / sizeof *lengthy; i++) {
+		size_t n = lengthy[i].size, a = strlen(lengthy[i].start),
+		       z = strlen(lengthy[i].end);
+		struct sip_framing f = { 0 };
+		char *p = malloc(n);
+		struct sip_head h;
+		const char *why;
+		long len;
+
+		memcpy(p, lengthy[i].start, a);
+		fill(p + a, n - a - z, lengthy[i].pattern);
+		memcpy(p + n - z, lengthy[i].end, z);
+		if (sip_precheck(&h, p, n, &why) != lengthy[i].verdict)
+			fail_msg("message %zu: %s", i, why ? why : "fine");
+		len = sip_frame(&f, p, n);
+		if (len != (n > SIP_HEADER_MOST ? SIP_FRAME_LARGE : SIP_FRAME_NONE))
+			fail_msg("message %zu as a stream: %ld", i, len);
+		free(p);
+	}
 }
 
 static const struct {
@@ -318,7 +369,8 @@ int main(void)
 		cmocka_unit_test(cut_anywhere),
 		cmocka_unit_test(what_is_noted),
 		cmocka_unit_test(frames),
-		cmocka_unit_test(an_endless_start_line_is_not_waited_for),
+		cmocka_unit_test(an_endless_word_is_not_waited_for),
+		cmocka_unit_test(too_long_can_be_answered),
 		cmocka_unit_test(hostile_input_is_cheap),
 		cmocka_unit_test(what_passes_is_cheap_to_decode),
 	};
