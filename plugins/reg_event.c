@@ -5,7 +5,9 @@
  *  1. Subscribe once bound, and again when bound elsewhere; the subscription ends
  *     with the binding.
  *  2. shortened, deactivated: refresh at once (RFC 3680 5.1).
- *  3. probation, rejected: register anew after Retry-After, else the retry time.
+ *  3. probation: register anew after retry-after, else the retry time.  rejected,
+ *     the account is not wanted any more: after retry-after, else as after a refusal
+ *     by every registrar, which the core does (ForbiddenRetryTime).
  *  4. unregistered, terminated: register anew at once.
  *  5. No effect without RegistrarStickiness = 1, or while Register = 0.
  */
@@ -28,8 +30,11 @@ static void notified(const struct rg_ctx *c, const struct rg_event *e, struct rg
 	case RG_N_DEACTIVATED:
 		rg_do(a, RG_DO_REFRESH);				/* 2 */
 		break;
-	case RG_N_PROBATION:
 	case RG_N_REJECTED:
+		if (!e->retry_after)
+			break;
+		/* fall through */
+	case RG_N_PROBATION:
 		a->wake_at = c->v->now + 1000 * (rg_ms)wait;		/* 3 */
 		break;
 	case RG_N_UNREGISTERED:

@@ -356,8 +356,9 @@ void fsm_shorten(struct reg_engine *e, struct reg_account *a, uint32_t left)
 }
 
 /* The registrar has dropped the binding (reg event); the policies say what follows,
- * and the retry time if they say nothing. */
-void fsm_lost(struct reg_engine *e, struct reg_account *a, uint32_t retry_after)
+ * and the retry time if they say nothing.  An account that is refused waits as if every
+ * registrar had said so to its REGISTER. */
+void fsm_lost(struct reg_engine *e, struct reg_account *a, uint32_t retry_after, bool refused)
 {
 	if (!a->registrar || a->state == RG_UNREGISTERING)
 		return;
@@ -366,6 +367,8 @@ void fsm_lost(struct reg_engine *e, struct reg_account *a, uint32_t retry_after)
 	if (a->state != RG_BOUND)
 		return; /* a round is on its way */
 	fsm_move(e, a, RG_BACKOFF);
+	if (refused)
+		a->forbade = UINT64_MAX;
 	a->next_at = rg_now(e->timers) +
 		     (retry_after ? 1000 * (rg_ms)MIN(retry_after, 3600) : backoff_delay(e, a));
 	account_timer(e, a);

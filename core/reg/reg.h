@@ -395,7 +395,7 @@ void fsm_tell(struct reg_engine *, struct reg_account *, const struct rg_event *
 bool fsm_busy(const struct reg_account *); /* waits for something in a round */
 /* The registrar says so: less time is left; the binding is gone. */
 void fsm_shorten(struct reg_engine *, struct reg_account *, uint32_t left);
-void fsm_lost(struct reg_engine *, struct reg_account *, uint32_t retry_after);
+void fsm_lost(struct reg_engine *, struct reg_account *, uint32_t retry_after, bool refused);
 
 /* ---- backoff.c ---- */
 /* ms; counts a step of the ladder of ForbiddenRetryTime. */

@@ -209,7 +209,7 @@ static void effect(struct reg_engine *e, struct reg_account *a, const struct reg
 	case RG_N_REJECTED:
 	case RG_N_UNREGISTERED:
 	case RG_N_TERMINATED:
-		fsm_lost(e, a, n->retry_after);
+		fsm_lost(e, a, n->retry_after, n->what == RG_N_REJECTED);
 		break;
 	default:
 		break;
