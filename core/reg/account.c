@@ -255,7 +255,7 @@ struct reg_account *account_new(struct reg_engine *e, struct reg_gen *gen, uint3
 	gen_use(gen);
 	a->conf = &gen->conf->account[pos];
 	a->chain = gen->policy->of[pos];
-	a->next_at = a->later_at = a->expires_at = RG_NEVER;
+	a->next_at = a->later_at = a->expires_at = a->heir_at = RG_NEVER;
 	a->reason = "";
 	a->state = RG_IDLE;
 	draw(e, a->dialogue.id, sizeof a->dialogue.id);
@@ -310,6 +310,8 @@ bool account_move(struct reg_engine *e, struct reg_account *a, struct reg_gen *g
 		round_cancel(e, a);
 		index_remove(e, a);
 		unsettle(a);
+		a->tried = a->forbade = 0; /* of the servers it has left */
+		a->rounds = a->forbidden = 0;
 	}
 	gen_use(gen);
 	gen_leave(e, a->gen);
@@ -370,11 +372,8 @@ void account_free(struct reg_engine *e, struct reg_account *a)
 	explicit_bzero(a, sizeof *a);
 	a->next = e->free_account;
 	e->free_account = id;
-	if (heir && heir->stopped) {
-		heir->stopped = false;
-		heir->later_at = RG_NEVER;
-		fsm_rethink(e, heir);
-	}
+	if (heir)
+		fsm_inherit(e, heir);
 }
 
 void account_view(struct reg_engine *e, struct reg_account *a, struct rg_view *v,
@@ -406,7 +405,7 @@ static void due(void *arg)
 
 void account_timer(struct reg_engine *e, struct reg_account *a)
 {
-	rg_ms at = MIN(a->next_at, a->later_at);
+	rg_ms at = MIN(MIN(a->next_at, a->later_at), a->heir_at);
 
 	if (a->registrar)
 		at = MIN(at, a->expires_at);

@@ -103,8 +103,6 @@ static void bound(struct reg_engine *e, struct reg_account *a, struct reg_server
 	a->reason = reason_intern(e, ans->reason);
 	a->ok++;
 	e->counts.register_ok++;
-	if (a->registrar != s->id && a->floor && !a->round)
-		a->floor = 0;
 	a->shortened = a->round && a->round->ask < account_gateway(a)->registration_time;
 	round_end(e, a);
 	fsm_bind(e, a, s, granted);
@@ -136,7 +134,8 @@ static bool too_brief(struct reg_account *a, const struct reg_answer *ans)
 	    ans->min_expires > account_gateway(a)->max_registration_time)
 		return false;
 	r->adopted = true;
-	r->ask = a->floor = ans->min_expires;
+	a->floor = ans->min_expires;
+	a->floor_of = r->server;
 	return true;
 }
 
@@ -149,15 +148,15 @@ static bool unwanted(struct reg_engine *e, struct reg_account *a)
 	return goal == RG_UNREGISTER || (goal == RG_HOLD && !a->registrar);
 }
 
-/* Who asked for an un-REGISTER with nothing bound waits for its end. */
-static void told_bye(struct reg_engine *e, struct reg_account *a, uint16_t code)
+void answer_bye(struct reg_engine *e, struct reg_account *a, uint32_t server, uint16_t code)
 {
 	struct rg_event ev = { .type = RG_EV_RESULT, .method = RG_M_REGISTER, .code = code,
-			       .server = a->round->server };
+			       .server = server };
 	struct rg_act act = { .verdict = RG_STOP };
 
 	if (!a->start_bye)
 		return;
+	a->start_bye = false;
 	chain_event(e, a, &ev, &act, -1);
 	account_timer(e, a);
 	chain_act(e, a, &act);
@@ -190,7 +189,7 @@ void reg_answered(struct reg_engine *e, uint64_t token, const struct reg_answer 
 	if (a->state == RG_UNREGISTERING) {
 		a->last_code = ans->code;
 		a->reason = reason_intern(e, ans->reason);
-		told_bye(e, a, ans->code);
+		answer_bye(e, a, r->server, ans->code);
 		round_over(e, a, RG_NEXT);
 		return;
 	}

@@ -96,7 +96,7 @@ enum rg_goal chain_goal(struct reg_engine *e, struct reg_account *a, const char 
 	*by = "core";
 	if (a->by_hand || a->dying || a->conf->reg == RG_REG_NO)
 		return RG_UNREGISTER;
-	if (a->stopped || a->conf->withheld)
+	if (a->stopped || a->conf->withheld || a->heir_at != RG_NEVER)
 		return RG_HOLD;
 	if (!a->chain->n)
 		return goal;

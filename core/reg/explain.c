@@ -100,6 +100,11 @@ static void say_held(struct reg_engine *e, const struct reg_account *a, const ch
 		say(w, "RegistrationMode of its trunk group is not Per Account (5)");
 		return;
 	}
+	if (a->heir_at != RG_NEVER) {
+		say(w, "a reload has changed who it is: it waits for the un-REGISTER of the one "
+		       "before, %lld s at most", seconds_to(e, a->heir_at));
+		return;
+	}
 	if (a->stopped) {
 		say(w, "a policy has stopped it after %u %s; \"register\" by hand begins anew",
 		    a->last_code, a->reason);

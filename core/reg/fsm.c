@@ -154,6 +154,13 @@ static void back_to_bound(struct reg_engine *e, struct reg_account *a)
 	account_timer(e, a);
 }
 
+static bool tried(const struct reg_account *a, uint32_t server)
+{
+	int rank = a->set ? set_rank(a->set, server) : -1;
+
+	return rank >= 0 && a->tried >> rank & 1;
+}
+
 void fsm_fruitless(struct reg_engine *e, struct reg_account *a, enum rg_verdict why, bool pinned)
 {
 	bool refresh = a->purpose == RG_FOR_REFRESH;
@@ -163,10 +170,13 @@ void fsm_fruitless(struct reg_engine *e, struct reg_account *a, enum rg_verdict 
 		back_to_bound(e, a);
 		return;
 	}
-	/* A try for a better server that was given up leaves the binding as it is. */
-	if (!refresh && a->registrar && why == RG_WAIT && a->set &&
-	    !(a->tried >> (set_rank(a->set, a->registrar) & 63) & 1)) {
+	/* A try for a better server that was given up leaves the binding as it is; at one
+	 * that is in the list no more only until the next try. */
+	if (!refresh && a->registrar && why == RG_WAIT && !tried(a, a->registrar)) {
 		back_to_bound(e, a);
+		if (a->set && set_rank(a->set, a->registrar) < 0)
+			a->next_at = MIN(a->next_at, rg_now(e->timers) + backoff_delay(e, a));
+		account_timer(e, a);
 		return;
 	}
 	if (a->registrar) {
@@ -233,7 +243,8 @@ static void forget_old(struct reg_engine *e, struct reg_account *a)
 static void rest(struct reg_engine *e, struct reg_account *a, bool idle)
 {
 	if (a->dying) {
-		account_free(e, a);
+		if (a->heir_at == RG_NEVER) /* else who comes after it waits as well */
+			account_free(e, a);
 		return;
 	}
 	if (idle)
@@ -251,9 +262,8 @@ void fsm_rethink(struct reg_engine *e, struct reg_account *a)
 	if (!a->by_hand && !a->dying && a->conf->reg != RG_REG_NO)
 		ports_lease(e, a);
 	goal = chain_goal(e, a, &by);
-	if ((a->waits == WAITS_START || a->waits == WAITS_NAME || a->waits == WAITS_WINDOW ||
-	     a->waits == WAITS_RESEND) &&
-	    goal != RG_REGISTER && a->state != RG_UNREGISTERING) {
+	if (a->waits != WAITS_NOT && a->waits != WAITS_ANSWER && a->state != RG_UNREGISTERING &&
+	    (goal == RG_UNREGISTER || (goal == RG_HOLD && a->state != RG_REFRESHING))) {
 		round_cancel(e, a);
 		if (a->registrar)
 			back_to_bound(e, a);
@@ -379,7 +389,7 @@ void fsm_unregistered(struct reg_engine *e, struct reg_account *a)
 	e->opt.random(&a->seed, sizeof a->seed);
 	fsm_move(e, a, a->by_hand || a->dying || a->conf->reg == RG_REG_NO ? RG_IDLE : RG_HELD);
 	a->pending = 0;
-	a->start_bye = false;
+	answer_bye(e, a, 0, 0); /* nobody can have answered: whoever waits waits no more */
 	fsm_rethink(e, a);
 }
 
@@ -404,14 +414,30 @@ void fsm_tell(struct reg_engine *e, struct reg_account *a, const struct rg_event
 	fsm_rethink(e, a);
 }
 
+/* The one before it is gone, or has had its time. */
+void fsm_inherit(struct reg_engine *e, struct reg_account *a)
+{
+	if (a->heir_at == RG_NEVER)
+		return;
+	a->heir_at = RG_NEVER;
+	account_timer(e, a);
+	fsm_rethink(e, a);
+}
+
 /* ---- time ---------------------------------------------------------------------------- */
 
 static void expired(struct reg_engine *e, struct reg_account *a)
 {
+	const char *by;
+
 	rg_warn("%s: the binding has expired", account_name(a));
 	fsm_unbind(e, a);
-	if (a->state == RG_BOUND)
+	if (a->state != RG_BOUND)
+		return;
+	if (chain_goal(e, a, &by) == RG_REGISTER)
 		search(e, a);
+	else
+		fsm_rethink(e, a);
 }
 
 static void next(struct reg_engine *e, struct reg_account *a)
@@ -466,6 +492,8 @@ void fsm_timer(struct reg_engine *e, struct reg_account *a)
 		a->stopped = false;
 		fsm_do(e, a, verb);
 	}
+	if (now >= a->heir_at)
+		fsm_inherit(e, a);
 	if (now >= a->next_at)
 		next(e, a);
 	if (woken && a->id == id)

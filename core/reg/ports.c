@@ -219,6 +219,8 @@ bool ports_move(struct reg_engine *e, struct reg_account *a)
 {
 	uint16_t had = a->port;
 
+	if (a->port_pool && (!(a->chain->wants & RG_WANTS_PORT) || a->port_pool != pool_of(e, a)))
+		ports_unwait(e, a);
 	if (a->port && (!(a->chain->wants & RG_WANTS_PORT) || a->port_of != pool_of(e, a) ||
 			!in_range(a->port_of, a->port)))
 		ports_release(e, a);

@@ -248,8 +248,10 @@ struct reg_account {
 	const char *reason;	    /* interned */
 	uint32_t registrar, refused;
 	uint32_t heir;		    /* account that begins when this one is gone */
+	rg_ms heir_at;		    /* of an heir: it begins by then; RG_NEVER: it is none */
 	uint32_t wish;		    /* server a call wants it registered at */
-	uint32_t granted, floor;    /* s; least Expires the registrar takes */
+	uint32_t granted;	    /* s */
+	uint32_t floor, floor_of;   /* s; least Expires that this server takes (423) */
 	uint32_t sent, ok, failures, renewals;
 	uint16_t attempt;	    /* of tokens */
 	uint16_t port;		    /* UDP port of its own, 0: none */
@@ -318,7 +320,6 @@ struct reg_engine {
 
 	GQueue walks;
 	struct rg_timer walk;
-	uint32_t depth;		/* inside hooks: actions are collected, not run */
 
 	uint32_t *load;		/* refreshes due in each second, modulo LOAD_S */
 	uint32_t load_from;	/* seconds before this one are cleared */
@@ -391,6 +392,7 @@ void fsm_unbind(struct reg_engine *, struct reg_account *);
 void fsm_fruitless(struct reg_engine *, struct reg_account *, enum rg_verdict why, bool pinned);
 void fsm_unregistered(struct reg_engine *, struct reg_account *);
 void fsm_cancelled(struct reg_engine *, struct reg_account *);
+void fsm_inherit(struct reg_engine *, struct reg_account *); /* an heir may begin */
 void fsm_tell(struct reg_engine *, struct reg_account *, const struct rg_event *);
 bool fsm_busy(const struct reg_account *); /* waits for something in a round */
 /* The registrar says so: less time is left; the binding is gone. */
@@ -422,6 +424,8 @@ void round_settled(struct reg_engine *, struct reg_account *);
 /* The server gave no binding: what is noted of it, and what the policies want next. */
 enum rg_verdict answer_failed(struct reg_engine *, struct reg_account *,
 			      const struct reg_answer *);
+/* The un-REGISTER that a policy asked for with nothing bound is over; once. */
+void answer_bye(struct reg_engine *, struct reg_account *, uint32_t server, uint16_t code);
 
 /* ---- refresh.c ---- */
 rg_ms refresh_delay(struct reg_engine *, const struct reg_account *);

@@ -196,11 +196,10 @@ static void replace(struct reg_engine *e, struct reg_account *a, uint32_t pos)
 	struct reg_account *b = account_new(e, e->gen, pos);
 
 	b->by_hand = a->by_hand;
-	if (a->registrar || fsm_busy(a) || a->state == RG_UNREGISTERING) {
+	if (a->registrar || fsm_busy(a) || a->state == RG_UNREGISTERING ||
+	    a->heir_at != RG_NEVER) {
 		a->heir = b->id;
-		b->stopped = true;
-		b->later = 1 + RG_DO_RESTART;
-		b->later_at = rg_now(e->timers) + HEIR_MS;
+		b->heir_at = rg_now(e->timers) + HEIR_MS;
 	}
 	begin(e, b);
 	leave(e, a);

@@ -102,11 +102,10 @@ static void drop_barred(struct reg_engine *e, struct reg_account *a, struct rg_l
 
 /* ---- one request --------------------------------------------------------------------------- */
 
-static uint32_t asked(const struct reg_account *a)
+/* The least Expires that the server is known to take. */
+static uint32_t least(const struct reg_account *a, const struct reg_server *s)
 {
-	uint32_t ask = account_gateway(a)->registration_time;
-
-	return MAX(MAX(ask, a->floor), a->round->ask);
+	return a->floor_of == s->id ? a->floor : 0;
 }
 
 static int send(struct reg_engine *e, struct reg_account *a, struct reg_server *s)
@@ -120,9 +119,10 @@ static int send(struct reg_engine *e, struct reg_account *a, struct reg_server *
 
 	if (err)
 		return err;
-	request_make(e, a, s, RG_M_REGISTER, leaving ? 0 : asked(a), more, &o);
+	request_make(e, a, s, RG_M_REGISTER,
+		     leaving ? 0 : MAX(account_gateway(a)->registration_time, least(a, s)), more, &o);
 	if (!leaving)
-		r->ask = MAX(o.q.expires, r->adopted ? r->ask : a->floor);
+		r->ask = MAX(o.q.expires, least(a, s));
 	m = request_message(e, a, s, &o);
 	m.token = r->token;
 	m.expires = leaving ? 0 : r->ask;

@@ -6,7 +6,6 @@
 
 #include <string.h>
 
-
 const struct conf_proxy_set *set_conf(const struct reg_set *set)
 {
 	return set->pos == CONF_NONE ? NULL : &set->e->gen->conf->proxy_set[set->pos];
@@ -181,18 +180,43 @@ static void use_conf(struct reg_server *s, const struct conf_proxy_set *ps, uint
 		s->window = s->window_max;
 }
 
-/* Accounts of the set that stayed bound to a server while it was not in the list. */
-static uint32_t bound_there(const struct reg_set *set, uint32_t server)
+/* Marks by rank in the list that was; to: the ranks in the list that is, -1: none. */
+static uint64_t marks_moved(uint64_t marks, const int *to, uint32_t n)
 {
-	uint32_t n = 0;
+	uint64_t out = 0;
 
+	for (uint32_t k = 0; marks && k < n; k++, marks >>= 1)
+		if (marks & 1 && to[k] >= 0)
+			out |= (uint64_t)1 << to[k];
+	return out;
+}
+
+/* The list has changed: what accounts know of its servers by rank moves along, and those
+ * that stayed bound to one while it was not in the list count there again. */
+static void members_follow(struct reg_set *set, const struct rg_server *old, uint32_t n)
+{
+	int to[RG_SERVERS], at;
+	uint64_t back = 0;
+
+	for (uint32_t k = 0; k < n; k++)
+		to[k] = set_rank(set, old[k].id);
+	for (uint32_t i = 0; i < set->n; i++)
+		back |= (uint64_t)(set->srv[i]->bound != 0) << i;
+	for (uint32_t k = 0; k < n; k++)
+		if (to[k] >= 0)
+			back &= ~((uint64_t)1 << to[k]);
 	for (guint i = 0; i < set->members.id->len; i++) {
-		const struct reg_account *a =
+		struct reg_account *a =
 			account_at(set->e, g_array_index(set->members.id, uint32_t, i));
 
-		n += a && a->registrar == server;
+		if (!a)
+			continue;
+		a->tried = marks_moved(a->tried, to, n);
+		a->forbade = marks_moved(a->forbade, to, n);
+		at = back && a->registrar ? set_rank(set, a->registrar) : -1;
+		if (at >= 0 && back >> at & 1)
+			set->bound[at]++;
 	}
-	return n;
 }
 
 /* Its REGISTERs go elsewhere: who is bound there does not wait for the next refresh. */
@@ -245,12 +269,12 @@ static bool rebuild(struct reg_set *set)
 				moved(set, x->s, &old_home[k], &set->home[i]);
 			}
 		changed |= !known || i >= old_n || old[i].id != x->s->id;
-		if (!known) {
+		if (!known)
 			g_ptr_array_add(x->s->sets, set);
-			set->bound[i] = x->s->bound ? bound_there(set, x->s->id) : 0;
-		}
 		use_conf(x->s, set_conf(set), e->opt.window_cap);
 	}
+	if (changed)
+		members_follow(set, old, old_n);
 	for (uint32_t k = 0; k < old_n; k++) {
 		if (set_rank(set, old[k].id) < 0)
 			g_ptr_array_remove(old_srv[k]->sets, set);
