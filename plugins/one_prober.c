@@ -2,8 +2,9 @@
  * one_prober -- RegistrationSyncMode = 1: when registering to a serving group
  * fails, only the account that noticed first goes on trying.
  *
- *  1. A failure of the server (no answer, 408, 5xx) makes the account that met it
- *     the prober; the others of the serving group wait.  With
+ *  1. A failure -- no answer, or any but one about the account alone (401, 403, 404,
+ *     407, 604: a wrong password keeps nobody else away) -- makes the account that
+ *     met it the prober; the others of the serving group wait.  With
  *     SyncIMSAccounts the group's first takes over when it fails as well: the others
  *     depend on it.
  *  2. Its success ends the waiting: all are asked again.
@@ -86,10 +87,14 @@ static void elect(const struct rg_ctx *c, struct rg_act *a)
 	appoint(c, patience(c));
 }
 
+static bool about_account(uint16_t code)
+{
+	return code == 401 || code == 403 || code == 404 || code == 407 || code == 604;
+}
+
 static bool server_failed(const struct rg_event *e)
 {
-	return rg_failed(e, RG_M_REGISTER) &&
-	       (e->code == 0 || e->code == 408 || (e->code >= 500 && e->code < 600));
+	return rg_failed(e, RG_M_REGISTER) && !about_account(e->code);
 }
 
 static bool probes(const struct rg_ctx *c)

@@ -304,7 +304,8 @@ static void only_the_server_elects(void **st)
 		struct sim_link *link;
 		struct rg_ctx other;
 		struct rg_ctx c;
-		bool elects = code == 0 || code == 408 || (code >= 500 && code < 600);
+		bool account = code == 401 || code == 403 || code == 404 || code == 407 || code == 604;
+		bool elects = !account && (code < 200 || code >= 300);
 
 		probers(2);
 		link = &s.acc[0].link[0];
