@@ -87,6 +87,10 @@ class World:
     def calls(self):
         return self.d.ctl("calls")
 
+    def settle(self):
+        """What the PBX has sent by UDP is taken, and what there was to say to it has come."""
+        self.pbx.leg(self.gw, "sip:" + self.gw).request("OPTIONS").final()
+
     def over(self):
         wait(lambda: self.d.ctl("status")["calls"] == 0, 5, "no call left in status")
         equal(self.calls(), [], "calls")

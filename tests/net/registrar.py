@@ -14,6 +14,19 @@ import time
 from sip import Answer, Challenge, Message
 
 SILENT = "silent"
+SO_TIMESTAMPNS = 35  # Linux; Python has no name for it
+
+
+def arrival(ancillary):
+    """When the kernel had the datagram, by time.monotonic(): that the test's own program was
+    held up is nobody's delay."""
+    stamp = next((struct.unpack("qq", x) for _, kind, x in ancillary if kind == SO_TIMESTAMPNS), None)
+    for _ in range(10):
+        before, wall, after = time.monotonic(), time.time(), time.monotonic()
+        if after - before < 0.001:
+            break
+    age = wall - stamp[0] - stamp[1] / 1e9 if stamp else 0.0
+    return before - age if 0 <= age < 60 else before
 
 
 class Network:
@@ -162,7 +175,8 @@ class Registrar:
     grant       most seconds granted;  min_expires: 423 below it
     hook        called with (request, answer that would be given); what it returns is
                 sent: an Answer, a list of them, bytes, or None for silence
-    requests    all that came, in order; retransmissions are in it, too
+    requests    all that came, in order; retransmissions are in it, too.  One that has had its
+                final answer gets it again (RFC 3261 17.2.2) and is not counted or judged anew
     tls         an ssl.SSLContext: the registrar is there by TLS as well, at tls_port;
                 shaken has what the clients showed, tls_faults how handshakes failed
     """
@@ -178,7 +192,7 @@ class Registrar:
         self.extra = []                # headers of every 200 to REGISTER
         self.requests, self.answers, self.connections, self.faults = [], [], [], []
         self.bindings, self.nonces, self.nc, self.pings = {}, {}, {}, 0
-        self.accepted = 0
+        self.accepted, self.arrived, self.finals = 0, None, {}
         self.udp = self.tcp = self.secure = self.other = None
         self.start()
 
@@ -200,6 +214,7 @@ class Registrar:
             if "udp" in self.transports and not self.udp:
                 self.udp = socket.socket(self.family, socket.SOCK_DGRAM)
                 self.udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+                self.udp.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
                 self.udp.bind(self.where(self.port))
                 NETWORK.add(self.udp, self.datagrams)
             if "tcp" in self.transports and not self.tcp:
@@ -241,9 +256,10 @@ class Registrar:
     def datagrams(self):
         for _ in range(200):
             try:
-                data, peer = self.udp.recvfrom(65536)
+                data, more, _, peer = self.udp.recvmsg(65536, 256)
             except (BlockingIOError, AttributeError):
                 return
+            self.arrived = arrival(more)
             self.receive(data, peer[:2], "udp", None)
 
     def send_from(self, data, to):
@@ -256,8 +272,9 @@ class Registrar:
         if not data.strip(b"\r\n\0 "):
             self.pings += 1
             return
+        at, self.arrived = self.arrived or time.monotonic(), None
         try:
-            m = Message(data, source, time.monotonic(), transport, self, conn)
+            m = Message(data, source, at, transport, self, conn)
         except (ValueError, IndexError) as e:
             self.faults.append("%s: %r" % (e, data[:200]))
             return
@@ -267,6 +284,12 @@ class Registrar:
         self.requests.append(m)
         mode = self.modes.get(m.method, self.mode)
         if mode == SILENT or m.method == "ACK":
+            return
+        transaction = (m.branch, m.method, m.callid, m.cseq) if transport == "udp" else None
+        if transaction in self.finals:
+            due, answers = self.finals[transaction]
+            for a in answers if time.monotonic() >= due else ():
+                self.send(m, a)
             return
         if mode != "up":
             answer = Answer(mode)
@@ -282,11 +305,11 @@ class Registrar:
             except Exception as e:  # a fault of the test: say so, and stay alive
                 self.faults.append("hook: %r" % e)
                 raise OSError from e
-        for a in answer if isinstance(answer, list) else [answer]:
-            if isinstance(a, bytes):
-                a = Answer(0, raw=a)
-            if a is None:
-                continue
+        out = [Answer(0, raw=a) if isinstance(a, bytes) else a
+               for a in (answer if isinstance(answer, list) else [answer]) if a is not None]
+        if transaction and any(a.final for a in out):
+            self.finals[transaction] = (time.monotonic() + max(a.delay for a in out), [a for a in out if a.final])
+        for a in out:
             if a.delay:
                 NETWORK.later(a.delay, lambda a=a: self.send(m, a))
             else:

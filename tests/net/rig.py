@@ -51,13 +51,15 @@ def equal(got, want, text=""):
 
 def wait(condition, timeout=10.0, what="condition", step=0.02):
     """Wait until condition() is true; what it returned.  The network's events wake it;
-    a daemon's state is looked at every step."""
-    end = time.monotonic() + timeout * SLOW
+    a daemon's state is looked at every step.  Of a turn that took longer than a second only
+    that second counts: then the machine was held up, and the daemon as well."""
+    left, last = timeout * SLOW, time.monotonic()
     while True:
         value = condition()
         if value:
             return value
-        left = end - time.monotonic()
+        now = time.monotonic()
+        left, last = left - min(now - last, 1.0), now
         if left <= 0:
             raise Failure("waited %.1f s in vain for %s" % (timeout * SLOW, what))
         with NETWORK.changed:
@@ -231,6 +233,13 @@ class Daemon:
 
     def log(self, pattern):
         return [x for x in list(self.err) if re.search(pattern, x)]
+
+    def said(self, pattern, timeout=5):
+        """Wait for lines of the log; they come through a pipe, later than what they tell of."""
+        try:
+            return wait(lambda: self.log(pattern), timeout, "the line " + pattern)
+        except Failure as e:
+            raise Failure("%s\n  %s" % (e, self.tail())) from None
 
     def tail(self, n=25):
         return "\n  ".join(["stderr:"] + self.err[-n:])

@@ -181,6 +181,10 @@ class Answer:
         self.headers, self.delay, self.copies = list(headers), delay, copies
         self.other_port, self.raw, self.close, self.body = other_port, raw, close, body
 
+    @property
+    def final(self):
+        return 200 <= self.code < 700 if self.raw is None else bool(re.match(rb"SIP/2.0 [2-6]\d\d ", self.raw))
+
     def text(self, request):
         if self.raw is not None:
             return self.raw
