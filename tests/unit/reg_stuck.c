@@ -2,6 +2,8 @@
  * What may leave an account waiting for ever: those that wait in a queue go on when
  * those before them leave it, whichever way.
  */
+#include <errno.h>
+
 #include "unit/reg_world.h"
 
 static uint32_t in_state(struct world *w, enum rg_state state)
@@ -195,6 +197,121 @@ static void last_one_waits(void **state)
 	world_free(w);
 }
 
+/* It waits for one of the ports of an interface, and its set goes to another interface,
+ * which has some. */
+static void waits_for_the_right_port(void **state)
+{
+	struct world *w = world_new(false, true);
+	GString *before = world_ini("RegisterRate = 0"), *after = world_ini("RegisterRate = 0");
+	(void)state;
+
+	for (int i = 0; i < 2; i++) {
+		GString *ini = i ? after : before;
+
+		g_string_append(ini, "[SIPInterface]\nName = inside\nUDPPort = 5060\n"
+				     "AdditionalUDPPorts = 6000-6000\n"
+				     "[SIPInterface]\nName = outside\nUDPPort = 5070\n"
+				     "TCPPort = 0\n"
+				     "AdditionalUDPPorts = 7000-7001\n");
+		world_write(ini, "One", "SIPInterfaceName = inside", 1, 1, 1,
+			    "UDPPortAssignment = 1");
+		world_write(ini, "Two", i ? "SIPInterfaceName = outside"
+					  : "SIPInterfaceName = inside", 2, 2, 1,
+			    "UDPPortAssignment = 1");
+	}
+	world_use(w, before);
+	world_until(w, 5000);
+	assert_int_equal(world_counts(w).registered, 1);
+	assert_int_equal(in_state(w, RG_HELD), 1);
+	world_use(w, after);
+	world_until(w, 120000);
+	assert_int_equal(world_counts(w).registered, 2);
+	world_free(w);
+}
+
+static int nowhere(void *arg, const struct reg_message *m)
+{
+	(void)arg;
+	(void)m;
+	return ENETUNREACH;
+}
+
+/* UnregisterOnStartup: the un-REGISTER cannot even be sent.  That is an answer, too. */
+static void good_bye_cannot_be_sent(void **state)
+{
+	struct world *w = world_new(false, true);
+	GString *ini = world_ini("RegisterRate = 0\nUnregisterOnStartup = 1");
+	(void)state;
+
+	world_write(ini, "ITSP", "", 1, 1, 2, "");
+	w->port.send_register = nowhere;
+	world_use(w, ini);
+	world_until(w, 1500);
+	w->port.send_register = world_register;
+	world_until(w, 10000);
+	assert_int_equal(world_counts(w).registered, 2);
+	world_free(w);
+}
+
+/* It becomes another account twice while the first one's good-bye is unanswered: the last
+ * one begins when that is over, not before. */
+static void heir_of_an_heir(void **state)
+{
+	struct world *w = world_new(false, false);
+	uint32_t sent;
+	(void)state;
+
+	for (int i = 0; i < 3; i++) {
+		GString *ini = world_ini("RegisterRate = 0");
+		char user[64];
+
+		snprintf(user, sizeof user, "HostName = host%d.example", i);
+		world_write(ini, "ITSP", "", 1, 1, 1, user);
+		world_use(w, ini);
+		world_until(w, 2000 + 500 * i);
+		w->peer[1].does = SILENT;
+	}
+	assert_int_equal(w->unregisters, 1);
+	sent = w->sent;
+	w->peer[1].does = OK;
+	world_until(w, 5500); /* the good-bye is waited for until 6000 */
+	assert_int_equal(w->sent, sent);
+	world_until(w, 9000);
+	assert_int_equal(world_counts(w).accounts, 1);
+	assert_int_equal(world_counts(w).registered, 1);
+	world_free(w);
+}
+
+/* Its policies hold it, and the lease ends: no search begins. */
+static void held_when_the_lease_ends(void **state)
+{
+	struct world *w = world_new(false, true);
+	GString *ini = world_ini("RegisterRate = 0");
+	uint32_t sent;
+	(void)state;
+
+	g_string_append(ini, "[ProxySet]\nName = In\nEnableProxyKeepAlive = 1\n"
+			     "[ProxyIp]\nProxySetId = In\nIpAddress = 192.0.2.9\n"
+			     "[IPGroup]\nName = Office\nProxySetName = In\n");
+	set_of(ini, "One", 1, "ITSP");
+	g_string_append(ini, "[Account]\nName = a\nServedIPGroupName = Office\n"
+			     "ServingIPGroupName = ITSP\nContactUser = a\nRegister = 1\n"
+			     "RegByServedIPG = 1\n");
+	w->peer[1].grant = 1;
+	world_use(w, ini);
+	world_until(w, 4100);
+	assert_int_equal(world_counts(w).registered, 1);
+	sent = w->sent;
+	reg_engine_believe_group(w->e, "Office", RG_UNKNOWN);
+	world_until(w, 30000);
+	assert_int_equal(w->sent, sent);
+	assert_int_equal(in_state(w, RG_HELD), 1);
+	reg_engine_believe_group(w->e, "Office", RG_UP);
+	world_until(w, 30500);
+	assert_int_equal(world_counts(w).registered, 1);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -204,6 +321,10 @@ int main(void)
 		cmocka_unit_test(name_becomes_an_address),
 		cmocka_unit_test(unregistering_moves),
 		cmocka_unit_test(last_one_waits),
+		cmocka_unit_test(waits_for_the_right_port),
+		cmocka_unit_test(good_bye_cannot_be_sent),
+		cmocka_unit_test(heir_of_an_heir),
+		cmocka_unit_test(held_when_the_lease_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
