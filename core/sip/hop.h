@@ -14,6 +14,8 @@
 struct sip_hop {
 	struct rg_addr local, peer;
 	uint32_t socket; /* of the transport; never used again when it is gone */
+	uint16_t back;	 /* port of the peer to which an answer goes when the connection that its
+			  * request came over is gone (RFC 3261 18.2.2); 0: none */
 };
 
 union sip_sockaddr {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "regway/plugin.h"
 #include "sip/message.h"
 #include "sip/transaction.h"
 
@@ -232,6 +233,16 @@ static void enter(struct sip_server *s, uint8_t state, rg_ms lasts)
 	arm(s);
 }
 
+/* What is answered at once needs none: its connection is there. */
+static uint16_t way_back(const struct sip_server *s, const struct sip_head *h)
+{
+	struct sip_via_part via;
+
+	if (!s->h || !s->reliable || !sip_via_part(sip_value(h, H_VIA), &via))
+		return 0;
+	return via.port ? via.port : s->hop.peer.transport == RG_TLS ? 5061 : 5060;
+}
+
 struct sip_server *sip_server_new(struct sip_ta *ta, const struct sip_hop *from,
 				  const struct sip_head *h, sip_server_h *handler, void *arg)
 {
@@ -249,6 +260,7 @@ struct sip_server *sip_server_new(struct sip_ta *ta, const struct sip_hop *from,
 	ta->servers->own += s->own;
 	s->invite = span_is(h->method, "INVITE");
 	s->reliable = from->socket & SIP_SOCKET_TCP;
+	s->hop.back = way_back(s, h);
 	sip_request_key(ta, h, h->method, s->key);
 	g_hash_table_add(ta->servers->server, s);
 	if (handler) /* our own answer to a copy would be the same */

@@ -263,6 +263,24 @@ bool sip_tcp_flow(const struct sip_tcp *t, uint32_t socket, struct sip_hop *hop,
 	return true;
 }
 
+bool sip_tcp_between(const struct sip_tcp *t, const struct rg_addr *local,
+		     const struct rg_addr *peer, struct sip_hop *hop)
+{
+	GHashTableIter it;
+	gpointer p;
+
+	g_hash_table_iter_init(&it, t->pool);
+	while (g_hash_table_iter_next(&it, NULL, &p)) {
+		const struct sip_conn *n = p;
+
+		if (!rg_addr_equal(&n->hop.peer, peer) || !rg_addr_same_ip(&n->hop.local, local))
+			continue;
+		*hop = n->hop;
+		return true;
+	}
+	return false;
+}
+
 /* ---- opening -------------------------------------------------------------------------------- */
 
 static struct sip_conn *known(const struct sip_tcp *t, const struct rg_addr *from,

@@ -580,10 +580,29 @@ bool sip_transport_flow(const struct sip_transport *t, uint32_t socket, struct s
 	return sip_tcp_flow(t->tcp, socket, hop, ours);
 }
 
+/* By TLS only where one is up: there is no name that a new one could be checked against, and
+ * who connects has rarely a certificate to be called by (RFC 5923). */
+static int send_back(struct sip_transport *t, const struct sip_hop *hop, struct sip_buf *b)
+{
+	struct rg_addr peer = hop->peer;
+	struct sip_hop other;
+	int err = 0;
+
+	peer.port = hop->back;
+	if (!sip_tcp_between(t->tcp, &hop->local, &peer, &other))
+		err = peer.transport == RG_TLS ? ENOTCONN :
+			sip_transport_way(t, &hop->local, &peer, "", &other);
+	return err ? err : sip_tcp_send(t->tcp, &other, b);
+}
+
 int sip_transport_send(struct sip_transport *t, const struct sip_hop *hop, struct sip_buf *b)
 {
-	return hop->socket & SIP_SOCKET_TCP ? sip_tcp_send(t->tcp, hop, b) :
-					      sip_udp_send(t->udp, hop, b);
+	int err;
+
+	if (!(hop->socket & SIP_SOCKET_TCP))
+		return sip_udp_send(t->udp, hop, b);
+	err = sip_tcp_send(t->tcp, hop, b);
+	return err == ENOTCONN && hop->back ? send_back(t, hop, b) : err;
 }
 
 void sip_transport_silent(struct sip_transport *t, const struct sip_hop *hop, rg_ms since)

@@ -91,7 +91,8 @@ int sip_transport_hop(struct sip_transport *, uint32_t interface, uint16_t local
 		      const struct rg_addr *peer, const char *tls_name, bool connect,
 		      struct sip_hop *);
 /* Queue a message for the end of the turn; takes a reference of its own. 0 or an errno:
- * the socket is gone or its queue is full. */
+ * the socket is gone or its queue is full.  Where the hop has a way back, an answer whose
+ * connection is gone takes another one to that port, over TCP one that is opened for it. */
 int sip_transport_send(struct sip_transport *, const struct sip_hop *, struct sip_buf *);
 
 /* Nothing was heard of an answer since then: a connection on which nothing at all has
@@ -175,6 +176,9 @@ int sip_tcp_send(struct sip_tcp *, const struct sip_hop *, struct sip_buf *);
 void sip_tcp_flush(struct sip_tcp *);
 void sip_tcp_silent(struct sip_tcp *, uint32_t socket, rg_ms since);
 bool sip_tcp_flow(const struct sip_tcp *, uint32_t socket, struct sip_hop *, bool *ours);
+/* A connection between these addresses, whoever it was opened for. */
+bool sip_tcp_between(const struct sip_tcp *, const struct rg_addr *local,
+		     const struct rg_addr *peer, struct sip_hop *);
 void sip_tcp_ping(struct sip_tcp *); /* the period has changed */
 /* Close the connections of an interface that is gone, by the address they left from. */
 void sip_tcp_abandon(struct sip_tcp *, const struct rg_addr *from);
