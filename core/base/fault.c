@@ -57,8 +57,8 @@ void rg_fault_add(struct rg_faults *f, enum rg_severity severity, const char *fi
 {
 	const char *kind = severity == RG_FAULT_ERROR ? "error" : "warning";
 	struct fault it = { severity, G_MAXUINT, line, f->all->len, NULL };
+	char *what, *raw;
 	va_list ap;
-	char *what;
 
 	va_start(ap, fmt);
 	what = g_strdup_vprintf(fmt, ap);
@@ -70,11 +70,13 @@ void rg_fault_add(struct rg_faults *f, enum rg_severity severity, const char *fi
 	if (file)
 		it.file = file_number(f, file);
 	if (file && line)
-		it.text = g_strdup_printf("%s:%u: %s: %s", file, line, kind, what);
+		raw = g_strdup_printf("%s:%u: %s: %s", file, line, kind, what);
 	else if (file)
-		it.text = g_strdup_printf("%s: %s: %s", file, kind, what);
+		raw = g_strdup_printf("%s: %s: %s", file, kind, what);
 	else
-		it.text = g_strdup_printf("%s: %s", kind, what);
+		raw = g_strdup_printf("%s: %s", kind, what);
+	it.text = g_utf8_make_valid(raw, -1); /* for JSON, the journal and terminals */
+	g_free(raw);
 	g_free(what);
 
 	f->errors += severity == RG_FAULT_ERROR;

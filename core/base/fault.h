@@ -13,7 +13,8 @@ struct rg_faults *rg_faults_new(void);
 void rg_faults_free(struct rg_faults *);
 
 /* Add a fault.  file may be NULL (no place), line 0 likewise.  Never contains a
- * secret: that is the caller's promise. */
+ * secret: that is the caller's promise.  What is quoted may be any bytes: the text is one
+ * line of UTF-8. */
 void rg_fault_add(struct rg_faults *, enum rg_severity, const char *file, unsigned line,
 		  const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 

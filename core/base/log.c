@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,13 +38,24 @@ void rg_log_to(void (*sink)(int, const char *))
 	to = sink;
 }
 
-/* Is stderr the journal's, which takes "<PRIORITY>" before a line? */
+/* Is stderr the journal's, which takes "<PRIORITY>" before a line?  Then it is the stream
+ * of that device and inode (systemd.exec(5)); a variable that was only inherited is not. */
 static bool journal(void)
 {
 	static int is = -1;
+	const char *stream;
+	char mine[64];
+	struct stat st;
 
-	if (is < 0)
-		is = getenv("JOURNAL_STREAM") != NULL;
+	if (is >= 0)
+		return is;
+	stream = getenv("JOURNAL_STREAM");
+	is = 0;
+	if (stream && !fstat(STDERR_FILENO, &st)) {
+		snprintf(mine, sizeof mine, "%ju:%ju", (uintmax_t)st.st_dev,
+			 (uintmax_t)st.st_ino);
+		is = !strcmp(mine, stream);
+	}
 	return is;
 }
 

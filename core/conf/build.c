@@ -83,8 +83,8 @@ static void sort_rows(struct load *l, enum conf_table t)
 				      *b = load_draft(l, t, i);
 
 		if (a->index == b->index)
-			row_error(l, b, "%s %u stands already at %s:%u", schema_title(t),
-				  b->index, file_of(l, a), a->line);
+			param_error(l, b, t, "Index", "%s %u stands already at %s:%u",
+				    schema_title(t), b->index, file_of(l, a), a->line);
 	}
 }
 
@@ -112,9 +112,9 @@ static void name_again(const struct conf_row *row, const struct conf_row *first,
 	const struct again *a = arg;
 
 	if (row->index != first->index) /* that was said of the index */
-		row_error(a->l, row, "a %s of the name '%s' stands already at %s:%u",
-			  schema_title(a->t), row->name, file_of(a->l, first),
-			  first->line);
+		param_error(a->l, row, a->t, "Name",
+			    "a %s of the name '%s' stands already at %s:%u",
+			    schema_title(a->t), row->name, file_of(a->l, first), first->line);
 }
 
 void *build_final(struct load *l, enum conf_table t, uint32_t *n)
@@ -149,10 +149,10 @@ uint32_t build_refer(struct load *l, const struct conf_row *row, enum conf_table
 		return CONF_NONE;
 	at = names_refer(to, n, text);
 	if (at == CONF_NONE)
-		row_error(l, row, "%s %s: %s = %s: there is no such %s%s",
-			  t == CONF_ACCOUNT ? "account" : schema_title(t), row->name,
-			  what, text, to == &l->w->proxy_set ? "ProxySet" : "IPGroup",
-			  build_hint(l, to, n, text, buf));
+		param_error(l, row, t, what, "%s %s: %s = %s: there is no such %s%s",
+			    t == CONF_ACCOUNT ? "account" : schema_title(t), row->name,
+			    what, text, to == &l->w->proxy_set ? "ProxySet" : "IPGroup",
+			    build_hint(l, to, n, text, buf));
 	return at;
 }
 
@@ -208,12 +208,12 @@ static void account_served(struct load *l, struct conf_account *a,
 	if (trunk) {
 		a->trunk = build_trunk_find(l, d->trunk);
 		if (a->trunk == CONF_NONE)
-			row_error(l, &a->row,
-				  "account %s: ServedTrunkGroup = %s: there is no such "
-				  "TrunkGroup%s",
-				  a->row.name, d->trunk,
-				  build_hint(l, &l->w->trunk_group, l->w->c.n_trunk_group,
-					     d->trunk, buf));
+			param_error(l, &a->row, CONF_ACCOUNT, "ServedTrunkGroup",
+				    "account %s: ServedTrunkGroup = %s: there is no such "
+				    "TrunkGroup%s",
+				    a->row.name, d->trunk,
+				    build_hint(l, &l->w->trunk_group, l->w->c.n_trunk_group,
+					       d->trunk, buf));
 	} else if (group) {
 		a->served = build_refer(l, &a->row, CONF_ACCOUNT, &l->w->ip_group,
 					l->w->c.n_ip_group, d->served, "ServedIPGroupName");

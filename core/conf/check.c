@@ -114,19 +114,19 @@ static void check_context(struct load *l, enum conf_table t, const struct conf_r
 	    names_refer(&l->w->tls_context, l->w->c.n_raw[CONF_TLS_CONTEXT], name) !=
 		    CONF_NONE)
 		return;
-	row_warn(l, row, "%s %s: there is no TLS context '%s'%s", schema_title(t),
-		 row->name, name,
-		 build_hint(l, &l->w->tls_context, l->w->c.n_raw[CONF_TLS_CONTEXT], name,
-			    buf));
+	param_warn(l, row, t, t == CONF_PROXY_SET ? "TLSContextName" : "TLSContext",
+		   "%s %s: there is no TLS context '%s'%s", schema_title(t), row->name, name,
+		   build_hint(l, &l->w->tls_context, l->w->c.n_raw[CONF_TLS_CONTEXT], name,
+			      buf));
 }
 
 static void check_keepalive(struct load *l, const struct conf_proxy_set *s)
 {
 	for (uint16_t i = 0; i < s->keepalive_failure.n; i++)
 		if (s->keepalive_failure.code[i] == 200)
-			row_error(l, &s->row,
-				  "ProxySet %s: KeepAliveFailureResp cannot be 200",
-				  s->row.name);
+			param_error(l, &s->row, CONF_PROXY_SET, "KeepAliveFailureResp",
+				    "ProxySet %s: KeepAliveFailureResp cannot be 200",
+				    s->row.name);
 }
 
 /* Sets that a registering account or a group needs have addresses. */
@@ -281,23 +281,24 @@ static bool host_is_bad(const char *text)
 static void check_texts(struct load *l, const struct conf_account *a)
 {
 	if (host_is_bad(a->host_name))
-		row_error(l, &a->row,
-			  "account %s: HostName = %s is no host with an optional :port",
-			  a->row.name, a->host_name);
+		param_error(l, &a->row, CONF_ACCOUNT, "HostName",
+			    "account %s: HostName = %s is no host with an optional :port",
+			    a->row.name, a->host_name);
 	if (strpbrk(a->contact_user, " \t<>\""))
-		row_error(l, &a->row,
-			  "account %s: ContactUser = %s cannot be the user of a URI",
-			  a->row.name, a->contact_user);
+		param_error(l, &a->row, CONF_ACCOUNT, "ContactUser",
+			    "account %s: ContactUser = %s cannot be the user of a URI",
+			    a->row.name, a->contact_user);
 	if (strpbrk(a->security_client, "\r\n\"<>"))
-		row_error(l, &a->row, "account %s: SecurityClient = %s is no list of mechanisms",
-			  a->row.name, a->security_client);
+		param_error(l, &a->row, CONF_ACCOUNT, "SecurityClient",
+			    "account %s: SecurityClient = %s is no list of mechanisms",
+			    a->row.name, a->security_client);
 	if (strcmp(a->contact_address, "local") &&
 	    strcmp(a->contact_address, "received") &&
 	    (!*a->contact_address || host_is_bad(a->contact_address)))
-		row_error(l, &a->row,
-			  "account %s: ContactAddress = %s must be local, received or an "
-			  "address[:port]",
-			  a->row.name, a->contact_address);
+		param_error(l, &a->row, CONF_ACCOUNT, "ContactAddress",
+			    "account %s: ContactAddress = %s must be local, received or an "
+			    "address[:port]",
+			    a->row.name, a->contact_address);
 }
 
 static void check_application(struct load *l, const struct conf_account *a,
@@ -306,18 +307,16 @@ static void check_application(struct load *l, const struct conf_account *a,
 	if (d->application == UINT8_MAX)
 		return;
 	if (d->application == 1)
-		row_warn(l, &a->row, "account %s: ApplicationType 1 is not defined",
-			 a->row.name);
+		param_warn(l, &a->row, CONF_ACCOUNT, "ApplicationType",
+			   "account %s: ApplicationType 1 is not defined", a->row.name);
 	else if (a->served != CONF_NONE && d->application == 0)
-		row_warn(l, &a->row,
-			 "account %s serves an IP group: ApplicationType is 2 (SBC), not "
-			 "0",
-			 a->row.name);
+		param_warn(l, &a->row, CONF_ACCOUNT, "ApplicationType",
+			   "account %s serves an IP group: ApplicationType is 2 (SBC), not 0",
+			   a->row.name);
 	else if (a->trunk != CONF_NONE && d->application == 2)
-		row_warn(l, &a->row,
-			 "account %s serves a trunk group: ApplicationType is 0 (GW), "
-			 "not 2",
-			 a->row.name);
+		param_warn(l, &a->row, CONF_ACCOUNT, "ApplicationType",
+			   "account %s serves a trunk group: ApplicationType is 0 (GW), not 2",
+			   a->row.name);
 }
 
 static void check_trunk_account(struct load *l, const struct conf_account *a)
@@ -387,10 +386,10 @@ static void check_ip_groups(struct load *l)
 		const struct conf_ip_group *g = &c->ip_group[i];
 
 		if (g->authentication_mode >= 2 && !*g->server_username)
-			row_warn(l, &g->row,
-				 "IP group %s: AuthenticationMode is %d, but there is no "
-				 "UsernameAsServer: nobody is asked for credentials",
-				 g->row.name, g->authentication_mode);
+			param_warn(l, &g->row, CONF_IP_GROUP, "AuthenticationMode",
+				   "IP group %s: AuthenticationMode is %d, but there is no "
+				   "UsernameAsServer: nobody is asked for credentials",
+				   g->row.name, g->authentication_mode);
 	}
 }
 

@@ -36,6 +36,7 @@ static struct load *load_new(const struct schema *schema, struct rg_faults *faul
 	l->w->global_line = rg_arena_alloc(l->arena, n * sizeof(uint32_t));
 	l->w->global_file = rg_arena_alloc(l->arena, n * sizeof(uint16_t));
 	l->w->n_global = n;
+	l->w->set = g_array_new(FALSE, FALSE, sizeof(struct conf_set));
 	l->longer = g_array_new(FALSE, FALSE, sizeof(struct longer));
 	l->value = g_array_new(FALSE, FALSE, sizeof(struct conf_value));
 	l->global_value = g_array_new(FALSE, FALSE, sizeof(struct conf_value));
@@ -144,11 +145,10 @@ static const char **list(struct load *l, const GPtrArray *names, uint32_t *n)
 	return all;
 }
 
-struct conf *conf_load(const char *const *paths, size_t n, const struct schema *schema,
+struct conf *conf_read(const char *const *paths, size_t n, const struct schema *schema,
 		       struct rg_faults *faults)
 {
 	struct load *l = load_new(schema, faults);
-	size_t errors = rg_faults_errors(faults);
 	struct conf *c = &l->w->c;
 	struct stat st;
 
@@ -164,6 +164,15 @@ struct conf *conf_load(const char *const *paths, size_t n, const struct schema *
 	check_all(l);
 	load_free(l);
 	rg_faults_sort(faults);
+	return c;
+}
+
+struct conf *conf_load(const char *const *paths, size_t n, const struct schema *schema,
+		       struct rg_faults *faults)
+{
+	size_t errors = rg_faults_errors(faults);
+	struct conf *c = conf_read(paths, n, schema, faults);
+
 	if (rg_faults_errors(faults) == errors)
 		return c;
 	conf_unref(c);
@@ -185,6 +194,7 @@ void conf_unref(struct conf *c)
 
 	if (!c || !g_atomic_int_dec_and_test(&w->refs))
 		return;
+	conf_settle(c);
 	rg_arena_free(w->arena);
 	g_ptr_array_free(w->file, TRUE);
 	g_free(w);
@@ -207,6 +217,30 @@ uint32_t conf_global_line(const struct conf *c, uint16_t number, const char **fi
 	return w->global_line[number];
 }
 
+uint32_t conf_param_line(const struct conf *c, const struct conf_row *row, uint16_t number)
+{
+	const GArray *set = whole(c)->set;
+
+	for (uint32_t i = row->set; set && i && i <= set->len; i++) {
+		const struct conf_set *s = &g_array_index(set, struct conf_set, i - 1);
+
+		if (s->number == number)
+			return row->line + s->below;
+		if (s->last)
+			break;
+	}
+	return row->line;
+}
+
+void conf_settle(struct conf *c)
+{
+	struct conf_whole *w = whole(c);
+
+	if (w->set)
+		g_array_free(w->set, TRUE);
+	w->set = NULL;
+}
+
 uint32_t conf_account_find(const struct conf *c, const char *name)
 {
 	return names_refer(&whole(c)->account, c->n_account, name);
@@ -220,6 +254,14 @@ uint32_t conf_ip_group_find(const struct conf *c, const char *name)
 uint32_t conf_proxy_set_find(const struct conf *c, const char *name)
 {
 	return names_refer(&whole(c)->proxy_set, c->n_proxy_set, name);
+}
+
+const char *conf_raw_value(const struct conf_raw *r, const char *key)
+{
+	for (uint16_t i = 0; i < r->n; i++)
+		if (!strcmp(r->pair[i].key, key))
+			return r->pair[i].value;
+	return "";
 }
 
 const struct conf_value *conf_value(const struct conf_values *values, uint16_t number)

@@ -33,6 +33,7 @@ struct conf_row {
 	uint32_t index; /* Index of the row in its table */
 	uint32_t line;
 	uint16_t file;	/* conf_file() */
+	uint32_t set;	/* for conf_param_line() */
 	const char *name;
 	const struct conf_values *values; /* never NULL */
 };
@@ -247,6 +248,10 @@ struct conf {
  * files, the environment and the systemd credentials: may run in any thread. */
 struct conf *conf_load(const char *const *paths, size_t n, const struct schema *,
 		       struct rg_faults *);
+/* The same, but never NULL: after an error it is good for finding further ones only, for
+ * its references may lead nowhere (CONF_NONE) where conf.h promises a position. */
+struct conf *conf_read(const char *const *paths, size_t n, const struct schema *,
+		       struct rg_faults *);
 struct conf *conf_ref(struct conf *); /* thread-safe */
 void conf_unref(struct conf *);
 
@@ -259,8 +264,16 @@ uint32_t conf_proxy_set_find(const struct conf *, const char *name);
  * one that names the group before one that names none.  NULL: there is none.  O(1). */
 const struct conf_user_info *conf_user_find(const struct conf *, const char *local_user,
 					    uint32_t group);
+/* The value of a column in a row that is kept as written; "" if it is not set. */
+const char *conf_raw_value(const struct conf_raw *, const char *key);
 /* The value a row sets explicitly for a policy parameter, or NULL. */
 const struct conf_value *conf_value(const struct conf_values *, uint16_t number);
+
+/* Where a row sets this parameter; the row's own line where nothing better is known: rows
+ * of the device's tables, defaults, and after conf_settle(). */
+uint32_t conf_param_line(const struct conf *, const struct conf_row *, uint16_t number);
+/* All faults are told: forget the lines of single parameters. */
+void conf_settle(struct conf *);
 
 /* Where [Gateway] and its like set a global parameter last: the line, 0 if nowhere. */
 uint32_t conf_global_line(const struct conf *, uint16_t number, const char **file);

@@ -208,6 +208,8 @@ void field_row_end(struct load *l)
 	l->row_open = false;
 	row = open_row(l);
 	row->values = values_end(l);
+	if (row->set)
+		g_array_index(l->w->set, struct conf_set, l->w->set->len - 1).last = true;
 	if (load_is_raw(l->table)) {
 		struct conf_raw *raw = (struct conf_raw *)(void *)row;
 		size_t size = l->pair->len * sizeof(struct conf_pair);
@@ -417,6 +419,27 @@ static void set(struct load *l, void *row, const struct schema_param *p, char *t
 	}
 }
 
+/* A row of the device's tables is one line, which the row knows. */
+static void note_line(struct load *l, const struct schema_param *p)
+{
+	struct conf_row *row = open_row(l);
+	struct conf_set it = { p->number, (uint16_t)(l->line - row->line), false };
+
+	if (l->line == row->line || l->line - row->line > UINT16_MAX)
+		return;
+	g_array_append_val(l->w->set, it);
+	if (!row->set)
+		row->set = l->w->set->len;
+}
+
+uint32_t field_line(const struct load *l, const struct conf_row *row, enum conf_table t,
+		    const char *name)
+{
+	const struct schema_param *p = schema_find(l->schema, t, name);
+
+	return p ? conf_param_line(&l->w->c, row, p->number) : row->line;
+}
+
 void field_set(struct load *l, const struct schema_param *p, char *text, bool quoted)
 {
 	if (l->stamp[p->number] == l->serial) {
@@ -426,6 +449,7 @@ void field_set(struct load *l, const struct schema_param *p, char *text, bool qu
 	l->stamp[p->number] = l->serial;
 	if (!quoted && !*text)
 		return;
+	note_line(l, p);
 	set(l, open_row(l), p, text);
 }
 

@@ -12,6 +12,13 @@
 #include "conf/ini.h"
 #include "conf/names.h"
 
+/* Where a row in row form sets a parameter.  Entries of a row stand together. */
+struct conf_set {
+	uint16_t number;
+	uint16_t below; /* lines below the row's own */
+	bool last;	/* of the row */
+};
+
 /* A configuration with what its functions need. */
 struct conf_whole {
 	struct conf c;
@@ -21,6 +28,7 @@ struct conf_whole {
 	uint32_t *global_line; /* by number of the parameter */
 	uint16_t *global_file;
 	size_t n_global;
+	GArray *set; /* struct conf_set; NULL: settled */
 	uint32_t *user; /* of user_info, by LocalUser and group: position + 1 */
 	uint32_t user_mask;
 	struct names account, ip_group, proxy_set, sip_interface, trunk_group, interface_table,
@@ -71,6 +79,7 @@ struct load {
 	enum load_form form;
 	bool globals, strict, skip;
 	char title[64];
+	char shown[100]; /* a name in a fault */
 	unsigned opened, format_line;
 	bool row_open;
 	const struct schema_param **column;
@@ -101,6 +110,14 @@ bool load_is_raw(enum conf_table);
 	rg_fault_add((l)->faults, how, conf_file(&(l)->w->c, (row)->file), (row)->line, __VA_ARGS__)
 #define row_error(l, row, ...) row_fault(l, RG_FAULT_ERROR, row, __VA_ARGS__)
 #define row_warn(l, row, ...) row_fault(l, RG_FAULT_WARNING, row, __VA_ARGS__)
+/* About a parameter of such a row, where the row sets it. */
+#define param_fault(l, how, row, table, name, ...) \
+	rg_fault_add((l)->faults, how, conf_file(&(l)->w->c, (row)->file), \
+		     field_line(l, row, table, name), __VA_ARGS__)
+#define param_error(l, row, table, name, ...) \
+	param_fault(l, RG_FAULT_ERROR, row, table, name, __VA_ARGS__)
+#define param_warn(l, row, table, name, ...) \
+	param_fault(l, RG_FAULT_WARNING, row, table, name, __VA_ARGS__)
 
 /* table.c: a line; and the end of a file. */
 void load_line(struct ini_line *, void *load);
@@ -114,6 +131,9 @@ void field_row_end(struct load *);
 void field_set(struct load *, const struct schema_param *, char *text, bool quoted);
 void field_set_global(struct load *, const struct schema_param *, char *text, bool quoted);
 void field_globals_end(struct load *);
+/* The line where a row sets the parameter of that name, else its own. */
+uint32_t field_line(const struct load *, const struct conf_row *, enum conf_table,
+		    const char *name);
 /* The one object for these values (ascending numbers). */
 const struct conf_values *field_values(struct load *, const struct conf_value *, uint16_t n);
 

@@ -63,14 +63,6 @@ void build_name_servers(struct load *l)
 	g->name_servers = keep(l, list);
 }
 
-static const char *raw_value(const struct conf_raw *r, const char *key)
-{
-	for (uint16_t i = 0; i < r->n; i++)
-		if (!strcmp(r->pair[i].key, key))
-			return r->pair[i].value;
-	return "";
-}
-
 static const char *own(struct load *l, const struct conf_raw *r)
 {
 	static const char *const key[] = { "PrimaryDNSServerIPAddress",
@@ -78,9 +70,10 @@ static const char *own(struct load *l, const struct conf_raw *r)
 	GString *list = g_string_new(NULL);
 
 	for (size_t i = 0; i < G_N_ELEMENTS(key); i++)
-		if (!add(list, raw_value(r, key[i])))
-			row_error(l, &r->row, "InterfaceTable %s: %s = %s is no address",
-				  r->row.name, key[i], raw_value(r, key[i]));
+		if (!add(list, conf_raw_value(r, key[i])))
+			param_error(l, &r->row, CONF_INTERFACE_TABLE, key[i],
+				    "InterfaceTable %s: %s = %s is no address", r->row.name,
+				    key[i], conf_raw_value(r, key[i]));
 	return keep(l, list);
 }
 

@@ -9,14 +9,6 @@
 
 /* ---- SIP interfaces --------------------------------------------------------------- */
 
-static const char *raw_value(const struct conf_raw *r, const char *key)
-{
-	for (uint16_t i = 0; i < r->n; i++)
-		if (!strcmp(r->pair[i].key, key))
-			return r->pair[i].value;
-	return "";
-}
-
 /* An address that others can reach outranks one of the link. */
 static void better(struct rg_addr *have, const struct sockaddr_in6 *sin6)
 {
@@ -61,10 +53,10 @@ static void check_addresses(struct load *l)
 		const struct conf_raw *r = &c->raw[CONF_INTERFACE_TABLE][i];
 		struct rg_addr addr;
 
-		if (!rg_addr_parse_ip(&addr, raw_value(r, "IPAddress")))
-			row_error(l, &r->row,
-				  "InterfaceTable %s: IPAddress '%s' is no address",
-				  r->row.name, raw_value(r, "IPAddress"));
+		if (!rg_addr_parse_ip(&addr, conf_raw_value(r, "IPAddress")))
+			param_error(l, &r->row, CONF_INTERFACE_TABLE, "IPAddress",
+				    "InterfaceTable %s: IPAddress '%s' is no address",
+				    r->row.name, conf_raw_value(r, "IPAddress"));
 	}
 }
 
@@ -79,7 +71,7 @@ static void interface_address(struct load *l, struct conf_sip_interface *i)
 	if (at != CONF_NONE) {
 		const struct conf_raw *r = &c->raw[CONF_INTERFACE_TABLE][at];
 
-		i->closed = !rg_addr_parse_ip(&i->addr, raw_value(r, "IPAddress"));
+		i->closed = !rg_addr_parse_ip(&i->addr, conf_raw_value(r, "IPAddress"));
 		return;
 	}
 	if (rg_addr_parse_ip(&i->addr, i->network_interface))
@@ -87,10 +79,10 @@ static void interface_address(struct load *l, struct conf_sip_interface *i)
 	i->device = true;
 	if (!system_address(i->network_interface, &i->addr, &i->addr6)) {
 		i->closed = true;
-		row_warn(l, &i->row,
-			 "SIP interface %s: there is no network interface '%s' (yet): "
-			 "closed until it appears",
-			 i->row.name, i->network_interface);
+		param_warn(l, &i->row, CONF_SIP_INTERFACE, "NetworkInterface",
+			   "SIP interface %s: there is no network interface '%s' (yet): "
+			   "closed until it appears",
+			   i->row.name, i->network_interface);
 	}
 }
 
@@ -116,14 +108,13 @@ static void interface_ports(struct load *l, struct conf_sip_interface *i,
 	i->port_min = (uint16_t)low;
 	i->port_max = (uint16_t)high;
 	if (i->udp >= low && i->udp <= high)
-		row_error(l, &i->row,
-			  "AdditionalUDPPorts = %s holds the interface's own UDPPort %u",
-			  text, i->udp);
+		param_error(l, &i->row, CONF_SIP_INTERFACE, "AdditionalUDPPorts",
+			    "AdditionalUDPPorts = %s holds the interface's own UDPPort %u",
+			    text, i->udp);
 	return;
 bad:
-	row_error(l, &i->row,
-		  "AdditionalUDPPorts = %s must be FIRST-LAST within 1025 to 65535",
-		  text);
+	param_error(l, &i->row, CONF_SIP_INTERFACE, "AdditionalUDPPorts",
+		    "AdditionalUDPPorts = %s must be FIRST-LAST within 1025 to 65535", text);
 }
 
 void build_interfaces(struct load *l)
@@ -157,7 +148,7 @@ void build_interfaces(struct load *l)
 
 /* Position of the first of these that exists; CONF_NONE: none does. */
 static uint32_t interface_of(struct load *l, const struct conf_proxy_set *s,
-			     const char *const names[2])
+			     const char *const names[2], const char *const columns[2])
 {
 	const struct conf *c = &l->w->c;
 	char buf[96];
@@ -170,12 +161,11 @@ static uint32_t interface_of(struct load *l, const struct conf_proxy_set *s,
 		at = names_refer(&l->w->sip_interface, c->n_sip_interface, names[i]);
 		if (at != CONF_NONE)
 			return at;
-		row_warn(
-			l, &s->row,
-			"ProxySet %s: there is no SIPInterface '%s': the first is used%s",
-			s->row.name, names[i],
-			build_hint(l, &l->w->sip_interface, c->n_sip_interface, names[i],
-				   buf));
+		param_warn(l, &s->row, CONF_PROXY_SET, columns[i],
+			   "ProxySet %s: there is no SIPInterface '%s': the first is used%s",
+			   s->row.name, names[i],
+			   build_hint(l, &l->w->sip_interface, c->n_sip_interface, names[i],
+				      buf));
 	}
 	return CONF_NONE;
 }
@@ -184,8 +174,12 @@ static uint32_t interface_of(struct load *l, const struct conf_proxy_set *s,
 static void set_interface(struct load *l, struct conf_proxy_set *s,
 			  const struct draft_proxy_set *d)
 {
-	uint32_t four = interface_of(l, s, (const char *const[]){ d->sbc4, d->gw4 });
-	uint32_t six = interface_of(l, s, (const char *const[]){ d->sbc6, d->gw6 });
+	static const char *const column4[] = { "SBCIPv4SIPInterfaceName",
+					       "GWIPv4SIPInterfaceName" };
+	static const char *const column6[] = { "SBCIPv6SIPInterfaceName",
+					       "GWIPv6SIPInterfaceName" };
+	uint32_t four = interface_of(l, s, (const char *const[]){ d->sbc4, d->gw4 }, column4);
+	uint32_t six = interface_of(l, s, (const char *const[]){ d->sbc6, d->gw6 }, column6);
 
 	s->interface = four != CONF_NONE ? four : six != CONF_NONE ? six : 0;
 	s->interface6 = six != CONF_NONE ? six : s->interface;
@@ -264,9 +258,9 @@ static void proxy_ip_set(struct load *l, struct draft_proxy_ip *d)
 	}
 	d->p.set = names_index(&l->w->proxy_set, c->n_proxy_set, d->set);
 	if (d->p.set == CONF_NONE)
-		row_error(l, &d->p.row, "ProxyIp %u: there is no ProxySet '%s'%s",
-			  d->p.row.index, d->set,
-			  build_hint(l, &l->w->proxy_set, c->n_proxy_set, d->set, buf));
+		param_error(l, &d->p.row, CONF_PROXY_IP, "ProxySetId",
+			    "ProxyIp %u: there is no ProxySet '%s'%s", d->p.row.index, d->set,
+			    build_hint(l, &l->w->proxy_set, c->n_proxy_set, d->set, buf));
 }
 
 static void proxy_ip_address(struct load *l, struct draft_proxy_ip *d)
@@ -283,18 +277,18 @@ static void proxy_ip_address(struct load *l, struct draft_proxy_ip *d)
 	}
 	if (!rg_host_port(d->address, host, sizeof host, &p->port) ||
 	    (!rg_addr_parse_ip(&p->addr, host) && !may_be_name(host))) {
-		row_error(l, &p->row,
-			  "IpAddress = %s is no address or name with an optional :port",
-			  d->address);
+		param_error(l, &p->row, CONF_PROXY_IP, "IpAddress",
+			    "IpAddress = %s is no address or name with an optional :port",
+			    d->address);
 		return;
 	}
 	p->host = rg_arena_intern(l->arena, host);
 	if (*p->registrar &&
 	    (!rg_host_port(p->registrar, host, sizeof host, &port) ||
 	     (!rg_addr_parse_ip(&addr, host) && !may_be_name(host))))
-		row_error(l, &p->row,
-			  "Registrar = %s is no address or name with an optional :port",
-			  p->registrar);
+		param_error(l, &p->row, CONF_PROXY_IP, "Registrar",
+			    "Registrar = %s is no address or name with an optional :port",
+			    p->registrar);
 	p->transport_set = d->transport != -1;
 	p->addr.transport =
 		(uint8_t)(p->transport_set ? d->transport : l->gateway.g.transport);
@@ -321,11 +315,10 @@ static void proxy_ip_slices(struct load *l)
 		if (p->order == CONF_NONE)
 			p->order = before ? before->order + 1 : 0;
 		else if (before && before->order == p->order)
-			row_error(
-				l, &p->row,
-				"ProxyIpIndex %u of proxy set %s stands already at %s:%u",
-				p->order, s->row.name, conf_file(c, before->row.file),
-				before->row.line);
+			param_error(l, &p->row, CONF_PROXY_IP, "ProxyIpIndex",
+				    "ProxyIpIndex %u of proxy set %s stands already at %s:%u",
+				    p->order, s->row.name, conf_file(c, before->row.file),
+				    before->row.line);
 		if (s->n_ip == RG_SERVERS + 1)
 			row_error(l, &p->row, "proxy set %s has more than %d addresses",
 				  s->row.name, RG_SERVERS);

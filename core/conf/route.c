@@ -40,8 +40,9 @@ static uint32_t refer(struct load *l, struct conf_route *r, const struct names *
 
 	if (at != CONF_NONE)
 		return at;
-	row_warn(l, &r->row, "IP2IPRouting %s never matches: %s = %s: there is no such row%s",
-		 r->row.name, column, text, build_hint(l, to, n, text, buf));
+	param_warn(l, &r->row, CONF_ROUTE, column,
+		   "IP2IPRouting %s never matches: %s = %s: there is no such row%s", r->row.name,
+		   column, text, build_hint(l, to, n, text, buf));
 	r->dead = true;
 	return CONF_NONE;
 }
@@ -53,8 +54,8 @@ static const struct conf_pattern *pattern(struct load *l, struct conf_route *r, 
 	const struct conf_pattern *p = pattern_read(l->arena, text, &why);
 
 	if (why)
-		row_error(l, &r->row, "IP2IPRouting %s: %s = %s %s", r->row.name, column, text,
-			  why);
+		param_error(l, &r->row, CONF_ROUTE, column, "IP2IPRouting %s: %s = %s %s",
+			    r->row.name, column, text, why);
 	return p;
 }
 
@@ -69,10 +70,10 @@ static void address(struct load *l, struct conf_route *r)
 							   : l->gateway.g.transport);
 	r->address.port = r->port ? r->port : r->address.transport == RG_TLS ? 5061 : 5060;
 	if (!rg_addr_parse(&r->address, r->address_name)) {
-		row_warn(l, &r->row,
-			 "IP2IPRouting %s never matches: DestAddress = %s is no address (a name "
-			 "belongs into a ProxySet)",
-			 r->row.name, r->address_name);
+		param_warn(l, &r->row, CONF_ROUTE, "DestAddress",
+			   "IP2IPRouting %s never matches: DestAddress = %s is no address (a name "
+			   "belongs into a ProxySet)",
+			   r->row.name, r->address_name);
 		r->dead = true;
 	}
 }
@@ -101,15 +102,16 @@ static void build_one(struct load *l, struct conf_route *r, struct cannot *no)
 		r->account = refer(l, r, &l->w->account, c->n_account, r->account_name,
 				   "DestAccountName");
 	if (r->account != CONF_NONE && c->account[r->account].serving != r->to) {
-		row_warn(l, &r->row,
-			 "IP2IPRouting %s: DestAccountName = %s has no effect: that account is of "
-			 "another serving group",
-			 r->row.name, r->account_name);
+		param_warn(l, &r->row, CONF_ROUTE, "DestAccountName",
+			   "IP2IPRouting %s: DestAccountName = %s has no effect: that account is "
+			   "of another serving group",
+			   r->row.name, r->account_name);
 		r->account = CONF_NONE;
 	}
 	if (r->to != CONF_NONE && c->ip_group[r->to].set == CONF_NONE)
-		row_warn(l, &r->row, "IP2IPRouting %s leads to IP group %s, which has no proxy set",
-			 r->row.name, r->to_name);
+		param_warn(l, &r->row, CONF_ROUTE, "DestIPGroupName",
+			   "IP2IPRouting %s leads to IP group %s, which has no proxy set",
+			   r->row.name, r->to_name);
 	r->from_pattern = pattern(l, r, r->from_user, "SrcUsernamePrefix");
 	r->to_pattern = pattern(l, r, r->to_user, "DestUsernamePrefix");
 }
@@ -151,9 +153,10 @@ void build_routes(struct load *l)
 		build_one(l, &c->route[i], no);
 	for (size_t i = 0; i < G_N_ELEMENTS(no); i++)
 		if (no[i].count)
-			row_warn(l, no[i].row, "IP2IPRouting: %s: %s; %u row%s",
-				 no[i].column, no[i].what, no[i].count,
-				 no[i].count == 1 ? " never matches" : "s never match");
+			param_warn(l, no[i].row, CONF_ROUTE, no[i].column,
+				   "IP2IPRouting: %s: %s; %u row%s", no[i].column, no[i].what,
+				   no[i].count,
+				   no[i].count == 1 ? " never matches" : "s never match");
 	build_names(l, CONF_ROUTE, &names, c->route, c->n_route);
 	chain_rows(l);
 	if (c->n_route && c->route[0].alternative)

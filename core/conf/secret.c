@@ -87,7 +87,7 @@ const char *secret_file(const char *path, char out[SECRET_MAX])
 	if (n == SECRET_MAX - 1)
 		return "is too long";
 	explicit_bzero(out + n, SECRET_MAX - n);
-	return NULL;
+	return n ? NULL : "is empty";
 }
 
 static const char *named(const char *name, size_t n, char out[SECRET_MAX])
@@ -106,7 +106,7 @@ static const char *named(const char *name, size_t n, char out[SECRET_MAX])
 		if (len >= SECRET_MAX)
 			return "is too long";
 		memcpy(out, value, len + 1);
-		return NULL;
+		return len ? NULL : "is empty";
 	}
 	if (!dir || snprintf(path, sizeof path, "%s/%s", dir, key) >= (int)sizeof path ||
 	    access(path, F_OK))

@@ -21,9 +21,19 @@ static const char *hint(struct load *l, enum conf_table t, const char *name, cha
 	return buf;
 }
 
-static const char *shorten(const char *name)
+/* A name as it may be shown: its first word, and a row's number.  What follows, or stands
+ * behind a quote, may be a password in the wrong place. */
+static const char *shown(struct load *l, const char *name)
 {
-	return strlen(name) < 100 ? name : "a long name";
+	size_t n = strcspn(name, " \t:\""), more = strspn(name + n, " \t0123456789");
+
+	if (!name[n + more])
+		n += more;
+	if (!n || n >= sizeof l->shown)
+		return n ? "a long name" : "...";
+	memcpy(l->shown, name, n);
+	l->shown[n] = '\0';
+	return l->shown;
 }
 
 /* ---- headings ----------------------------------------------------------------------- */
@@ -75,7 +85,7 @@ static void unknown(struct load *l, const char *title)
 	if (!g_hash_table_add(l->unknown_titles, g_ascii_strdown(title, -1)))
 		return;
 	near = schema_nearest_table(title);
-	load_warn(l, "[%s] is no table known here and is skipped%s%s%s", shorten(title),
+	load_warn(l, "[%.99s] is no table known here and is skipped%s%s%s", title,
 		  near ? "; did you mean [" : "", near ? near : "", near ? "]?" : "");
 }
 
@@ -104,9 +114,9 @@ static void section_close(struct load *l, const char *title)
 	if (g_ascii_strcasecmp(title, l->title)) {
 		if (l->table != CONF_TABLES)
 			load_error(l,
-				   "[ \\%s ] closes a table that is not open: %s of line "
+				   "[ \\%.99s ] closes a table that is not open: %s of line "
 				   "%u is",
-				   shorten(title), l->title, l->opened);
+				   title, l->title, l->opened);
 		return;
 	}
 	section_end(l, true);
@@ -141,7 +151,7 @@ static bool value_text(struct load *l, const char *name, char **text, bool *quot
 	load_error(l,
 		   "the quote that opens the value of %s is not closed on this line; "
 		   "if the value goes on in the next line, join the two",
-		   shorten(name));
+		   shown(l, name));
 	return false;
 }
 
@@ -150,13 +160,13 @@ static void global_unknown(struct load *l, const char *name)
 	char buf[96];
 
 	if (l->strict) {
-		load_error(l, "unknown parameter '%s' in [%s]%s", shorten(name), l->title,
+		load_error(l, "unknown parameter '%s' in [%s]%s", shown(l, name), l->title,
 			   hint(l, CONF_GATEWAY, name, buf));
 		return;
 	}
 	if (!l->unknown_globals.count++) {
 		l->unknown_globals.line = l->line;
-		g_strlcpy(l->unknown_global, name, sizeof l->unknown_global);
+		g_strlcpy(l->unknown_global, shown(l, name), sizeof l->unknown_global);
 	}
 }
 
@@ -197,7 +207,7 @@ static void plugins_line(struct load *l, char *text)
 			g_ptr_array_add(l->plugins, (gpointer)(uintptr_t)rg_arena_intern(
 							    l->arena, w));
 		else
-			load_error(l, "'%s' cannot be the name of a plugin", shorten(w));
+			load_error(l, "'%s' cannot be the name of a plugin", shown(l, w));
 	}
 }
 
@@ -211,7 +221,7 @@ static void row_line(struct load *l, char *name, char *text)
 		field_row_begin(l, l->table, CONF_NONE, l->opened);
 	l->form = FORM_ROW;
 	if (!p) {
-		load_error(l, "unknown parameter '%s' in [%s]%s", shorten(name), l->title,
+		load_error(l, "unknown parameter '%s' in [%s]%s", shown(l, name), l->title,
 			   hint(l, l->table, name, buf));
 		return;
 	}
@@ -241,12 +251,12 @@ static void column(struct load *l, const char *name)
 		rg_fault_add(
 			l->faults, error ? RG_FAULT_ERROR : RG_FAULT_WARNING, l->path,
 			l->line, "unknown column '%s' in the FORMAT of %s%s%s",
-			shorten(name), l->title, hint(l, l->table, name, buf),
+			shown(l, name), l->title, hint(l, l->table, name, buf),
 			error ? " (correct it, or take it out of FORMAT and rows)" : "");
 	for (uint32_t i = 0; p && i < l->n_column; i++)
 		if (l->column[i] == p) {
 			load_error(l, "column '%s' stands twice in the FORMAT of %s",
-				   shorten(name), l->title);
+				   shown(l, name), l->title);
 			p = NULL;
 		}
 	if (l->n_column == COLUMNS) {
@@ -406,12 +416,12 @@ static void table_line(struct load *l, char *name, char *text)
 	} else if (!number && l->form != FORM_TABLE) {
 		row_line(l, name, text);
 	} else if (!number) {
-		load_error(l, "'%s' is neither FORMAT nor a row of %s", shorten(name),
+		load_error(l, "'%s' is neither FORMAT nor a row of %s", shown(l, name),
 			   l->title);
 	} else if (l->form != FORM_TABLE) {
 		load_error(l, "a row of %s comes before its FORMAT line", l->title);
 	} else if (!value_digits(number, INT32_MAX, &index)) {
-		load_error(l, "'%s' is no row number", shorten(number));
+		load_error(l, "'%s' is no row number", shown(l, number));
 	} else {
 		table_row(l, index, text);
 	}

@@ -21,13 +21,15 @@ static void range_add(struct load *l, const struct draft_trunk_group *d, GArray 
 
 	if (no_first) {
 		if (!no_last)
-			row_error(l, &d->t.row, "TrunkGroup %s: LastTrunkId without FirstTrunkId",
-				  d->t.row.name);
+			param_error(l, &d->t.row, CONF_TRUNK_GROUP, "LastTrunkId",
+				    "TrunkGroup %s: LastTrunkId without FirstTrunkId",
+				    d->t.row.name);
 		return;
 	}
 	if (!no_last && d->last < d->first) {
-		row_error(l, &d->t.row, "TrunkGroup %s: LastTrunkId = %d is less than "
-			  "FirstTrunkId = %d", d->t.row.name, d->last, d->first);
+		param_error(l, &d->t.row, CONF_TRUNK_GROUP, "LastTrunkId",
+			    "TrunkGroup %s: LastTrunkId = %d is less than FirstTrunkId = %d",
+			    d->t.row.name, d->last, d->first);
 		return;
 	}
 	r.first = (uint32_t)d->first;
@@ -83,8 +85,8 @@ static bool same(const struct schema_param *p, const char *a, const char *b)
 static void contradiction(struct load *l, const struct conf_row *row, const struct conf_row *first,
 			  const char *name)
 {
-	row_error(l, row, "%s of this trunk group is another at %s:%u", name,
-		  conf_file(&l->w->c, first->file), first->line);
+	param_error(l, row, CONF_TRUNK_GROUP, name, "%s of this trunk group is another at %s:%u",
+		    name, conf_file(&l->w->c, first->file), first->line);
 }
 
 /* What one row sets and the other leaves counts; if both set it, they have to agree. */

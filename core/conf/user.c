@@ -66,11 +66,11 @@ void build_users(struct load *l)
 				   ? names_refer(&l->w->ip_group, c->n_ip_group, d->group)
 				   : CONF_NONE;
 		if (*d->group && u->group == CONF_NONE)
-			row_warn(l, &u->row,
-				 "user %s: there is no IPGroup '%s': the row has none%s",
-				 u->row.name, d->group,
-				 build_hint(l, &l->w->ip_group, c->n_ip_group, d->group,
-					    buf));
+			param_warn(l, &u->row, CONF_USER_INFO, "IPGroupName",
+				   "user %s: there is no IPGroup '%s': the row has none%s",
+				   u->row.name, d->group,
+				   build_hint(l, &l->w->ip_group, c->n_ip_group, d->group,
+					      buf));
 		if (!*u->local_user)
 			row_error(l, &u->row, "user %s has no LocalUser", u->row.name);
 	}

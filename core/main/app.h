@@ -162,8 +162,10 @@ size_t calls_rows(struct app *, uint64_t *cursor, struct rg_call *, size_t n);
 /* ---- record.c ---- */
 
 /* Open what CallRecords names, or with check only see whether that would do.  NULL: it
- * names nothing, or there is one fault more.  May run in any thread. */
-struct record_file *record_open(const struct generation *, bool check, struct rg_faults *);
+ * names nothing, or there is one fault more.  The configuration may hold errors.  May run in
+ * any thread. */
+struct record_file *record_open(const struct conf *, const struct schema *, bool check,
+				struct rg_faults *);
 void record_close(struct record_file *);
 /* From now on records go there (taken; NULL: nowhere). */
 void record_use(struct app *, struct record_file *);
@@ -229,9 +231,10 @@ void network_stop(struct app *);
 
 /* ---- tls.c ---- */
 
-/* With the files that the rows name; what is wrong with them is added to the faults.  May
- * run in any thread. */
-struct sip_tls_contexts *tls_contexts(const struct conf *, struct rg_faults *);
+/* With the files that the rows name; what is wrong with them is added to the faults.  The
+ * configuration may hold errors.  May run in any thread. */
+struct sip_tls_contexts *tls_contexts(const struct conf *, const struct schema *,
+				      struct rg_faults *);
 
 /* ---- main.c ---- */
 

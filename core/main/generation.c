@@ -20,11 +20,14 @@ struct generation *generation_load(const char *const *path, const char *plugin_d
 	g->schema = schema_new();
 	g->modules = policy_modules_open(plugin_dir, prev, g->schema, f);
 	if (g->modules)
-		g->conf = conf_load(path, n, g->schema, f);
-	if (g->conf)
+		g->conf = conf_read(path, n, g->schema, f);
+	if (g->conf) { /* with errors, too: whoever mends a file wants to know of all of them */
 		g->policy = policy_build(g->modules, g->conf, g->schema, f);
-	if (g->conf)
-		g->tls = tls_contexts(g->conf, f);
+		g->tls = tls_contexts(g->conf, g->schema, f);
+		if (rg_faults_errors(f))
+			record_close(record_open(g->conf, g->schema, true, f));
+		conf_settle(g->conf);
+	}
 	rg_faults_sort(f);
 	if (g->policy && !rg_faults_errors(f))
 		return g;
@@ -58,7 +61,7 @@ static char *unreadable_folder(const char *path, bool contents)
 	while (contents && !fault && (entry = readdir(d))) {
 		char *file;
 
-		if (!g_str_has_suffix(entry->d_name, ".ini"))
+		if (entry->d_name[0] == '.' || !g_str_has_suffix(entry->d_name, ".ini"))
 			continue;
 		file = g_build_filename(path, entry->d_name, NULL);
 		if (access(file, R_OK))

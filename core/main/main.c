@@ -120,7 +120,7 @@ static int examine(const struct options *o)
 	int rc;
 
 	if (g)
-		record_close(record_open(g, true, f));
+		record_close(record_open(g->conf, g->schema, true, f));
 	rc = rg_faults_errors(f) ? EXIT_REFUSED : EXIT_CLEAN;
 	if (o->dump) {
 		print_faults(f, stderr);
@@ -191,7 +191,7 @@ static void moved(void *arg, const struct reg_account_info *x, const struct reg_
 static void log_faults(const struct rg_faults *f)
 {
 	for (size_t i = 0; i < rg_faults_count(f); i++)
-		rg_say(strstr(rg_faults_text(f, i), ": error: ") ? 3 : 4, "%s",
+		rg_say(rg_faults_severity(f, i) == RG_FAULT_ERROR ? 3 : 4, "%s",
 		       rg_faults_text(f, i));
 }
 
@@ -209,7 +209,7 @@ static int load(struct app *app, struct record_file **records)
 	f = rg_faults_new();
 	app->gen = generation_load(app->path, app->plugin_dir, NULL, f);
 	if (app->gen)
-		*records = record_open(app->gen, false, f);
+		*records = record_open(app->gen->conf, app->gen->schema, false, f);
 	log_faults(f);
 	if (rg_faults_errors(f)) {
 		rg_say(3, "regwayd: configuration refused: %zu errors", rg_faults_errors(f));

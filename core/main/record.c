@@ -95,9 +95,10 @@ void record_close(struct record_file *f)
 	g_free(f);
 }
 
-struct record_file *record_open(const struct generation *g, bool check, struct rg_faults *faults)
+struct record_file *record_open(const struct conf *c, const struct schema *schema, bool check,
+				struct rg_faults *faults)
 {
-	const char *name = g->conf->gateway.call_records, *file = NULL;
+	const char *name = c->gateway.call_records, *file = NULL;
 	const struct schema_param *p;
 	uint32_t line;
 	int fd = -1, err;
@@ -123,8 +124,8 @@ struct record_file *record_open(const struct generation *g, bool check, struct r
 		f->fd = fd;
 		return f;
 	}
-	p = schema_find(g->schema, CONF_GATEWAY, "CallRecords");
-	line = conf_global_line(g->conf, p->number, &file);
+	p = schema_find(schema, CONF_GATEWAY, "CallRecords");
+	line = conf_global_line(c, p->number, &file);
 	rg_fault_add(faults, RG_FAULT_ERROR, file, line, "CallRecords %s: %s", name,
 		     err == EINVAL ? "neither an absolute path nor \"journal\"" : g_strerror(err));
 	return NULL;

@@ -10,6 +10,8 @@
 
 #include "base/log.h"
 
+enum { LOGGED = 50 }; /* faults of a reload; the caller gets up to a thousand */
+
 struct waiting { /* somebody who wants to know */
 	reload_done_h *h;
 	void *arg;
@@ -123,13 +125,23 @@ static void end(struct reload *r, bool ok, json_t *answer)
 		begin(app, later, app->path, false);
 }
 
+/* Whoever sent the signal looks here. */
+static void log_faults(const struct rg_faults *f)
+{
+	size_t n = rg_faults_count(f);
+
+	for (size_t i = 0; i < n && i < LOGGED; i++)
+		rg_say(rg_faults_severity(f, i) == RG_FAULT_ERROR ? 3 : 4, "%s",
+		       rg_faults_text(f, i));
+	if (n > LOGGED)
+		rg_say(4, "(%zu faults more: regwayd --check tells them)", n - LOGGED);
+}
+
 static void refuse(struct reload *r, const char *why)
 {
 	if (!r->check) {
 		remember(r->app, r, false);
-		for (size_t i = 0; i < rg_faults_count(r->faults) && i < 50; i++)
-			rg_log(rg_faults_severity(r->faults, i) == RG_FAULT_ERROR ? 3 : 4, "%s",
-			       rg_faults_text(r->faults, i));
+		log_faults(r->faults);
 		rg_err("reload refused: %s; everything runs on", why);
 	}
 	end(r, false, refusal(r, why));
@@ -158,8 +170,7 @@ static void commit(struct reload *r)
 	remember(app, r, true);
 	rg_notice("reload: %u accounts added, %u removed, %u changed, %u unchanged", n.added,
 		  n.removed, n.changed, n.unchanged);
-	for (size_t i = 0; i < rg_faults_count(r->faults) && i < 50; i++)
-		rg_warn("%s", rg_faults_text(r->faults, i));
+	log_faults(r->faults);
 	name_servers_apply(app);
 	reg_engine_apply(app->engine, plan, applied, r);
 	record_use(app, r->records);
@@ -221,7 +232,7 @@ static gpointer build(gpointer arg)
 	r->next = generation_load((const char *const *)r->path, r->app->plugin_dir, r->modules,
 				  r->faults);
 	if (r->next)
-		r->records = record_open(r->next, r->check, r->faults);
+		r->records = record_open(r->next->conf, r->next->schema, r->check, r->faults);
 	if (rg_faults_errors(r->faults)) {
 		generation_free(r->next);
 		r->next = NULL;

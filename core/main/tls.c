@@ -6,53 +6,56 @@
 #include "base/log.h"
 #include "sip/tls.h"
 
-static const char *text(const struct conf_raw *r, const char *key)
-{
-	for (uint16_t i = 0; i < r->n; i++)
-		if (!strcmp(r->pair[i].key, key))
-			return r->pair[i].value;
-	return "";
-}
-
 static unsigned number(const struct conf_raw *r, const char *key, unsigned unset)
 {
-	const char *value = text(r, key);
+	const char *value = conf_raw_value(r, key);
 
 	return *value ? (unsigned)g_ascii_strtoull(value, NULL, 10) : unset;
 }
 
-static void add(struct sip_tls_contexts *all, const struct conf *c, const struct conf_raw *r,
-		struct rg_faults *f)
+struct told {
+	const struct conf *conf;
+	const struct schema *schema;
+	const struct conf_raw *row;
+	struct rg_faults *faults;
+};
+
+static void tell(bool error, const char *parameter, const char *text, void *arg)
 {
+	const struct told *t = arg;
+	const struct conf_row *row = &t->row->row;
+	const struct schema_param *p =
+		parameter ? schema_find(t->schema, CONF_TLS_CONTEXT, parameter) : NULL;
+
+	rg_fault_add(t->faults, error ? RG_FAULT_ERROR : RG_FAULT_WARNING,
+		     conf_file(t->conf, row->file),
+		     p ? conf_param_line(t->conf, row, p->number) : row->line,
+		     "TLS context %s: %s", row->name, text);
+}
+
+static void add(struct sip_tls_contexts *all, struct told *t)
+{
+	const struct conf_raw *r = t->row;
 	const struct sip_tls_row row = {
 		.name = r->row.name,
 		.index = r->row.index,
-		.certificate = text(r, "CertificateFile"),
-		.key = text(r, "PrivateKeyFile"),
-		.ca = text(r, "CAFile"),
-		.server_ciphers = text(r, "ServerCipherString"),
-		.client_ciphers = text(r, "ClientCipherString"),
+		.certificate = conf_raw_value(r, "CertificateFile"),
+		.key = conf_raw_value(r, "PrivateKeyFile"),
+		.ca = conf_raw_value(r, "CAFile"),
+		.server_ciphers = conf_raw_value(r, "ServerCipherString"),
+		.client_ciphers = conf_raw_value(r, "ClientCipherString"),
 		.versions = number(r, "TLSVersion", 0),
 		.verify = (uint8_t)number(r, "VerifyServer", SIP_VERIFY_NAME),
 		.require = number(r, "RequireClientCertificate", 0),
 		.strict = number(r, "RequireStrictCert", 0),
 	};
-	const char *file = conf_file(c, r->row.file);
-	char *warning, *fault = sip_tls_contexts_add(all, &row, &warning);
 
-	if (fault)
-		rg_fault_add(f, RG_FAULT_ERROR, file, r->row.line, "TLS context %s: %s",
-			     row.name, fault);
-	if (warning)
-		rg_fault_add(f, RG_FAULT_WARNING, file, r->row.line, "TLS context %s: %s",
-			     row.name, warning);
-	if (row.verify != SIP_VERIFY_NAME)
-		rg_fault_add(f, RG_FAULT_WARNING, file, r->row.line,
-			     "TLS context %s: VerifyServer = %u: %s", row.name, row.verify,
-			     row.verify ? "any server with a certificate of these CAs is believed"
-					: "anybody can pose as the server");
-	g_free(fault);
-	g_free(warning);
+	sip_tls_contexts_add(all, &row, tell, t);
+	if (row.verify == SIP_VERIFY_NOTHING)
+		tell(false, "VerifyServer", "VerifyServer = 0: anybody can pose as the server", t);
+	else if (row.verify != SIP_VERIFY_NAME)
+		tell(false, "VerifyServer",
+		     "VerifyServer = 1: any server with a certificate of these CAs is believed", t);
 }
 
 static void check_ports(const struct sip_tls_contexts *all, const struct conf *c,
@@ -70,12 +73,15 @@ static void check_ports(const struct sip_tls_contexts *all, const struct conf *c
 	}
 }
 
-struct sip_tls_contexts *tls_contexts(const struct conf *c, struct rg_faults *f)
+struct sip_tls_contexts *tls_contexts(const struct conf *c, const struct schema *schema,
+				      struct rg_faults *f)
 {
 	struct sip_tls_contexts *all = sip_tls_contexts_new();
+	size_t errors = rg_faults_errors(f);
 
 	for (uint32_t i = 0; i < c->n_raw[CONF_TLS_CONTEXT]; i++)
-		add(all, c, &c->raw[CONF_TLS_CONTEXT][i], f);
-	check_ports(all, c, f);
+		add(all, &(struct told){ c, schema, &c->raw[CONF_TLS_CONTEXT][i], f });
+	if (rg_faults_errors(f) == errors) /* else a context may be missing for what was told */
+		check_ports(all, c, f);
 	return all;
 }

@@ -357,6 +357,12 @@ static void count(struct attach *a, attach_count *fn, void *arg)
 				fn(v->chain, v->accounts, arg);
 }
 
+/* Of a configuration with errors some accounts lead nowhere, which was told. */
+static bool is_whole(const struct conf_account *a)
+{
+	return a->serving != CONF_NONE && (a->served != CONF_NONE || a->trunk != CONF_NONE);
+}
+
 void attach_all(struct plans *ps, struct params *params, const struct policy_chain **of,
 		attach_count *fn, void *arg)
 {
@@ -367,7 +373,8 @@ void attach_all(struct plans *ps, struct params *params, const struct policy_cha
 	a.serving = rg_arena_alloc(ps->scratch, (ps->conf->n_ip_group + 1) * sizeof *a.serving);
 	a.told = rg_arena_alloc(ps->scratch, (ps->n + 1) * sizeof *a.told);
 	for (uint32_t i = 0; i < ps->conf->n_account; i++)
-		of[i] = attach(&a, i);
+		if (is_whole(&ps->conf->account[i]))
+			of[i] = attach(&a, i);
 	tell_rest(&a);
 	count(&a, fn, arg);
 	g_hash_table_destroy(a.combinations);

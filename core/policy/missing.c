@@ -6,7 +6,12 @@
 
 struct missing {
 	struct plans *ps;
-	GHashTable *seen; /* struct conf_values -> GPtrArray of texts, or NULL */
+	GHashTable *seen; /* struct conf_values -> GArray of struct wrong, or NULL */
+};
+
+struct wrong {
+	uint16_t number; /* of the parameter */
+	char *text;
 };
 
 static const struct plan *plan_named(const struct plans *ps, const char *name)
@@ -48,7 +53,10 @@ static struct claimants claimants_of(const struct plans *ps, const struct schema
 
 static char *add_to_load(const char *name, const char *text, const struct plan *pl)
 {
-	return g_strdup_printf("%s = %s: no loaded plugin implements this; add %s to Load",
+	return g_strdup_printf(pl->policy ? "%s = %s: no loaded plugin implements this; add %s to "
+					    "Load"
+					  : "%s = %s: no loaded plugin implements this; add a "
+					    "section [%s]",
 			       name, text, pl->mod->m->name);
 }
 
@@ -91,10 +99,15 @@ static char *fault_of(const struct plans *ps, const struct schema_param *s,
 	return fault_of_owner(ps, s, v, text, c.any);
 }
 
-/* The faults of a set of values: worked out once, told for each row. */
-static GPtrArray *faults_of(struct missing *m, const struct conf_values *values)
+static void wrong_clear(void *it)
 {
-	GPtrArray *texts = NULL;
+	g_free(((struct wrong *)it)->text);
+}
+
+/* The faults of a set of values: worked out once, told for each row. */
+static GArray *faults_of(struct missing *m, const struct conf_values *values)
+{
+	GArray *all = NULL;
 	gpointer known;
 
 	if (g_hash_table_lookup_extended(m->seen, values, NULL, &known))
@@ -103,26 +116,31 @@ static GPtrArray *faults_of(struct missing *m, const struct conf_values *values)
 		const struct conf_value *c = &values->v[i];
 		const struct schema_param *s = schema_at(m->ps->schema, c->number);
 		const struct setting v = setting_written(s, c);
-		char *text = fault_of(m->ps, s, &v);
+		const struct wrong it = { c->number, fault_of(m->ps, s, &v) };
 
-		if (!text)
+		if (!it.text)
 			continue;
-		if (!texts)
-			texts = g_ptr_array_new_with_free_func(g_free);
-		g_ptr_array_add(texts, text);
+		if (!all) {
+			all = g_array_new(FALSE, FALSE, sizeof it);
+			g_array_set_clear_func(all, wrong_clear);
+		}
+		g_array_append_val(all, it);
 	}
-	g_hash_table_insert(m->seen, (gpointer)(uintptr_t)values, texts);
-	return texts;
+	g_hash_table_insert(m->seen, (gpointer)(uintptr_t)values, all);
+	return all;
 }
 
-static void tell(struct missing *m, const struct conf_values *values, const char *file,
-		 uint32_t line)
+static void tell(struct missing *m, const struct conf_row *r)
 {
-	GPtrArray *texts = faults_of(m, values);
+	const struct conf *c = m->ps->conf;
+	GArray *all = faults_of(m, r->values);
 
-	for (guint i = 0; texts && i < texts->len; i++)
-		rg_fault_add(m->ps->faults, RG_FAULT_ERROR, file, line, "%s",
-			     (const char *)g_ptr_array_index(texts, i));
+	for (guint i = 0; all && i < all->len; i++) {
+		const struct wrong *it = &g_array_index(all, struct wrong, i);
+
+		rg_fault_add(m->ps->faults, RG_FAULT_ERROR, conf_file(c, r->file),
+			     conf_param_line(c, r, it->number), "%s", it->text);
+	}
 }
 
 /* A global parameter has a place of its own, not that of a row. */
@@ -146,25 +164,21 @@ static void tell_global(const struct plans *ps)
 
 static void check_table(struct missing *m, const void *rows, size_t size, uint32_t n)
 {
-	for (uint32_t i = 0; i < n; i++) {
-		/* each row's struct begins with its struct conf_row */
-		const struct conf_row *r = (const void *)((const char *)rows + i * size);
-
-		tell(m, r->values, conf_file(m->ps->conf, r->file), r->line);
-	}
+	for (uint32_t i = 0; i < n; i++) /* each row's struct begins with its struct conf_row */
+		tell(m, (const void *)((const char *)rows + i * size));
 }
 
-static void texts_free(void *texts)
+static void all_free(void *all)
 {
-	if (texts)
-		g_ptr_array_free(texts, TRUE);
+	if (all)
+		g_array_free(all, TRUE);
 }
 
 #define TABLE(m, c, t) check_table(m, (c)->t, sizeof *(c)->t, (c)->n_##t)
 
 void missing_check(struct plans *ps)
 {
-	struct missing m = { ps, g_hash_table_new_full(NULL, NULL, NULL, texts_free) };
+	struct missing m = { ps, g_hash_table_new_full(NULL, NULL, NULL, all_free) };
 	const struct conf *c = ps->conf;
 
 	tell_global(ps);

@@ -67,7 +67,9 @@ struct policy {
  * any of the set's.  Then per-account check, needs and clashes; faults with the
  * account's file and line.  A
  * value that nobody implements is an error that names the plugin which would (loaded
- * or not).  NULL if there was an error.  Keeps references on modules and conf. */
+ * or not).  NULL if there was an error.  The configuration may hold errors itself
+ * (conf_read()): what comes out is then good for its faults only.  Keeps references on
+ * modules and conf. */
 struct policy *policy_build(struct policy_modules *, struct conf *, const struct schema *,
 			    struct rg_faults *);
 struct policy *policy_ref(struct policy *);

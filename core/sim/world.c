@@ -47,7 +47,7 @@ static bool load(struct world *w, struct gen *g, const char *const *path, size_t
 	g->schema = schema_new();
 	g->modules = policy_modules_open(plugin_dir, prev, g->schema, f);
 	if (g->modules)
-		g->conf = conf_load(path, n, g->schema, f);
+		g->conf = conf_read(path, n, g->schema, f);
 	if (g->conf)
 		g->policy = policy_build(g->modules, g->conf, g->schema, f);
 	return g->policy && rg_faults_errors(f) == errors;

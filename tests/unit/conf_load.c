@@ -360,6 +360,11 @@ static void no_secret_in_faults(void **state)
 		(ACCOUNT "Password = ok\nPasswordFile = /dev/null/hunter2\nPasword = "
 			"hunter2secret\n"),
 		ACCOUNT "Password hunter2secret\n",
+		ACCOUNT "Password hunter2secret=\n",
+		ACCOUNT "Password: hunter2secret=\n",
+		"[ Account ]\nFORMAT Index = Username, Password;\nAccount 0 = \"u\",\n"
+		"\"hunter2secret=\";\n[ \\Account ]\n",
+		"Password hunter2secret = 1\n[Gateway]\nSecret hunter2secret = 1\n",
 		"[Gateway]\nPassword = \"hunter2secret\n",
 		"[Gateway]\nPassword = ${hunter2secret!}\n",
 		"[SIP Params]\nPassword = 'hunter2secret\nPasswort = hunter2secret\n",
@@ -381,6 +386,39 @@ static void no_secret_in_faults(void **state)
 				fail_msg("%s", rg_faults_text(f, j));
 		rg_faults_free(f);
 	}
+}
+
+/* ---- places and texts of faults ------------------------------------------------------------ */
+
+static void param_lines(void **state)
+{
+	struct conf *c = load(BASE ACCOUNT "\n; a comment\nContactUser = 1\nRegister = 1\n");
+	uint16_t user = schema_find(schema, CONF_ACCOUNT, "ContactUser")->number;
+	uint16_t host = schema_find(schema, CONF_ACCOUNT, "HostName")->number;
+	const struct conf_row *row = &c->account[0].row;
+	uint32_t found = conf_param_line(c, row, user);
+
+	(void)state;
+	assert_true(found > row->line + 2);
+	assert_int_equal(conf_param_line(c, row, schema_find(schema, CONF_ACCOUNT, "Register")->number),
+			 found + 1);
+	assert_int_equal(conf_param_line(c, row, host), row->line); /* not set */
+	conf_settle(c);
+	assert_int_equal(conf_param_line(c, row, user), row->line);
+	conf_unref(c);
+}
+
+static void faults_are_utf8(void **state)
+{
+	struct rg_faults *f = rg_faults_new();
+
+	(void)state;
+	assert_null(load_text(BASE ACCOUNT "ContactUser = 1\nRegister = M\xfcller\nM\xfcller = 1\n",
+			      f));
+	assert_int_equal(rg_faults_errors(f), 2);
+	for (size_t i = 0; i < rg_faults_count(f); i++)
+		assert_true(g_utf8_validate(rg_faults_text(f, i), -1, NULL));
+	rg_faults_free(f);
 }
 
 /* ---- the dump -------------------------------------------------------------------------------- */
@@ -552,6 +590,8 @@ int main(void)
 		cmocka_unit_test(unreadable),
 		cmocka_unit_test(password_file),
 		cmocka_unit_test(no_secret_in_faults),
+		cmocka_unit_test(param_lines),
+		cmocka_unit_test(faults_are_utf8),
 		cmocka_unit_test(dump_loads_again),
 		cmocka_unit_test(threads),
 		cmocka_unit_test(speed),

@@ -50,26 +50,26 @@ static void test_not_there(void **state)
 {
 	(void)state;
 	refused(NONE, ACCOUNT("a", "ITSP", "RegistrarSearchMode = 1\n") NETWORK,
-		"1: error: RegistrarSearchMode = 1: this needs the plugin ims_search, which is not "
+		"7: error: RegistrarSearchMode = 1: this needs the plugin ims_search, which is not "
 		"there (yet)");
 	refused(TABLE(&ims_search.m),
 		ACCOUNT("a", "ITSP", "RegistrarSearchMode = avoid-previous\n") NETWORK,
-		"1: error: RegistrarSearchMode = 2: this needs the plugin avoid_previous, which is "
+		"7: error: RegistrarSearchMode = 2: this needs the plugin avoid_previous, which is "
 		"not there (yet)");
 	refused(NONE, ACCOUNT("a", "ITSP", "Register = 2\n") NETWORK,
-		"1: error: Register = 2: this needs the plugin gin, which is not there (yet)");
+		"7: error: Register = 2: this needs the plugin gin, which is not there (yet)");
 	refused(NONE, ACCOUNT("a", "ITSP", "RegistrarStickiness = 1\n") NETWORK,
-		"1: error: RegistrarStickiness = 1: this needs the plugin stickiness, which is not "
+		"7: error: RegistrarStickiness = 1: this needs the plugin stickiness, which is not "
 		"there (yet)");
 	/* only read, but by nobody */
 	refused(NONE, ACCOUNT("a", "ITSP", "FailbackTimeout = 100\n") NETWORK,
-		"1: error: FailbackTimeout = 100: this needs the plugin failback, which is not there "
+		"7: error: FailbackTimeout = 100: this needs the plugin failback, which is not there "
 		"(yet)");
 	/* a set that no account uses */
 	refused(NONE, "[ProxySet]\nName = spare\nProxyRedundancyMode = 1\n"
 		      "[ProxyIp]\nProxySetId = spare\nIpAddress = 192.0.2.77\n" NETWORK
 		      ACCOUNT("a", "ITSP", ""),
-		"1: error: ProxyRedundancyMode = 1: this needs the plugin redundancy, which is not "
+		"3: error: ProxyRedundancyMode = 1: this needs the plugin redundancy, which is not "
 		"there (yet)");
 }
 
@@ -90,7 +90,7 @@ static void test_not_loaded(void **state)
 	refused(TABLE(&ims_search.m, &avoid_previous.m),
 		ACCOUNT("a", "ITSP", "RegistrarSearchMode = 1\n") NETWORK
 		"[Plugins]\nLoad = avoid_previous\n",
-		"1: error: RegistrarSearchMode = 1: no loaded plugin implements this; add ims_search "
+		"7: error: RegistrarSearchMode = 1: no loaded plugin implements this; add ims_search "
 		"to Load");
 	loads(TABLE(&ims_search.m, &avoid_previous.m),
 	      ACCOUNT("a", "ITSP", "RegistrarSearchMode = 1\n") NETWORK
@@ -99,7 +99,7 @@ static void test_not_loaded(void **state)
 	refused(TABLE(&ims_search.m, &sync_ims.m),
 		ACCOUNT("a", "ITSP", "RegistrarSearchMode = 1\n") NETWORK
 		"[Plugins]\nLoad = sync_ims\n",
-		"1: error: RegistrarSearchMode = 1: no loaded plugin implements this; add ims_search "
+		"7: error: RegistrarSearchMode = 1: no loaded plugin implements this; add ims_search "
 		"to Load");
 }
 
@@ -162,7 +162,7 @@ static void test_turned_off(void **state)
 	assert_string_equal(names_of(&w, "off"), "");
 	world_close(&w);
 	refused(TABLE(&lamp.m), ACCOUNT("a", "ITSP", "TestLamp = 2\n") NETWORK,
-		"1: error: TestLamp = 2: no plugin implements this");
+		"7: error: TestLamp = 2: no plugin implements this");
 }
 
 static void test_impossible_claim(void **state)
@@ -245,7 +245,7 @@ static void test_service_cfg(void **state)
 	assert_null(policy_service_cfg(w.policy, &web));
 	world_close(&w);
 	refused(TABLE(&web.m), "[Gateway]\nWebPort = 8443\n" NETWORK,
-		"2: error: WebPort = 8443: no loaded plugin implements this; add web to Load");
+		"2: error: WebPort = 8443: no loaded plugin implements this; add a section [web]");
 }
 
 static void test_load_unknown(void **state)
