@@ -49,6 +49,7 @@ enum {
 	EXCHANGES_MOST = 64,	/* of one side of a call at a time; BYEs are let through */
 	CHALLENGES_MOST = 2,	/* answered, of one attempt */
 	REDIRECTS_MOST = 5,
+	SPARES_MOST = 3,
 	DATAGRAM_MOST = 1300,	/* RFC 3261 18.1.1 */
 	TIMER_C_MS = 181 * 1000,
 	/* No 408 may be told for it (RFC 4320 4.2), but a BYE must be answered in time. */
@@ -77,6 +78,12 @@ struct leg {
 	struct digest *www, *proxy; /* challenges of it, each realm's */
 };
 
+/* What else the name of a next hop stands for, asked in turn (RFC 3263 4.3). */
+struct spares {
+	uint8_t n, at;
+	struct rg_addr addr[SPARES_MOST];
+};
+
 /* One side of a pair, as we stand in it.  Strings in text: the callee's To value with its
  * tag, the other end's target, the route set. */
 struct dialog {
@@ -87,6 +94,7 @@ struct dialog {
 	bool by_flow; /* nothing but the connection of its own reaches it */
 	uint32_t local_cseq, remote_cseq;
 	struct rg_addr next; /* family 0: not known */
+	struct spares *spares; /* NULL: none */
 };
 
 struct pair {
@@ -125,13 +133,14 @@ struct exchange {
 	uint8_t method;		   /* enum method */
 	uint8_t clients;	   /* that may still call us */
 	uint8_t challenges, redirects;
+	uint8_t turns;	/* to another address of the next hop's name */
 	bool answered;	/* a final answer went back */
 	bool accepted;	/* 2xx came: INVITE waits for its ACK, or is acknowledged */
 	bool cancelled; /* nobody waits for it any more */
 	const struct sip_head *heard; /* during reg_route_answered(): what came */
 	bool offered;	/* it had an SDP offer */
 	bool moved;	/* to TCP for its length; udp is where it would have gone */
-	bool fallen;	/* back to the connection the dialog came over */
+	bool fallen;	/* back to the connection the dialog came over, or to a new one */
 	bool acknowledged; /* the ACK of its 2xx came */
 	bool waits, ack_waits; /* for the address of the next hop */
 	bool over;	/* the reaper may have it once clients is 0 */
@@ -320,9 +329,13 @@ void nexthop_forget(struct pair *, enum side);
 void nexthop_resolved(uint64_t token, const struct reg_resolved *, size_t n, void *relay);
 /* The way to that side; a connection that is gone is opened again.  0 or an errno. */
 int nexthop(const struct pair *, enum side, struct sip_hop *);
-/* After a failure with err on the way taken: is there another one? */
+/* After a failure with err of a connection: is there another one? */
 bool nexthop_other(struct pair *, enum side, const struct sip_hop *failed, int err,
 	       struct sip_hop *);
+/* From now on another address of the name is the next hop.  false: it has no other. */
+bool nexthop_turn(struct pair *, enum side);
+/* How many addresses may be asked in turn, at least 1. */
+unsigned nexthop_choices(const struct pair *, enum side);
 /* Where no dialog is: to a URI, if it can be, else back to where from. */
 void nexthop_of_uri(const struct call *, enum side, struct span uri, const struct sip_hop *from,
 		struct sip_hop *);
@@ -394,6 +407,8 @@ int exchange_send(struct exchange *, const struct sip_head *h, const char *metho
 void exchange_again(struct exchange *, struct sip_client *, struct span uri);
 /* The transport failed: is there another way for what was sent? */
 bool exchange_other_way(struct exchange *, const struct sip_buf *sent, int err);
+/* Nobody answered, or nobody is there: it goes to another address of the name. */
+bool exchange_next_address(struct exchange *, const struct sip_buf *sent);
 
 /* ---- invite.c ---- */
 
@@ -445,6 +460,9 @@ bool leg_has_credentials(const struct leg *);
  * is its own word: it could have a digest made for any Request-URI and nonce it likes, and
  * call with it. */
 bool credentials_may(const struct call *, enum side, const struct rg_addr *);
+/* For sip_revision, when what was sent goes to this address as well: it keeps its credentials,
+ * or leaves ours out. */
+struct span credentials_to(const struct exchange *, const struct rg_addr *);
 /* Does a request go on with the credentials it came with?  Those that were for us do not. */
 bool credentials_pass(const struct exchange *);
 void credentials_free(struct leg *);

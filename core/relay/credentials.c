@@ -20,6 +20,15 @@ bool credentials_may(const struct call *c, enum side s, const struct rg_addr *pe
 	       (c->route && reg_route_serves(c->route, s == CALLER, peer));
 }
 
+struct span credentials_to(const struct exchange *x, const struct rg_addr *peer)
+{
+	static const struct span kept = { NULL, 0 }, none = { "", 0 };
+	enum side to = OTHER_SIDE((enum side)x->side);
+
+	return leg_has_credentials(&x->call->leg[to]) && !credentials_may(x->call, to, peer) ?
+		       none : kept;
+}
+
 bool credentials_pass(const struct exchange *x)
 {
 	return !leg_has_credentials(&x->call->leg[OTHER_SIDE((enum side)x->side)]) &&

@@ -23,7 +23,8 @@ struct span dialog_routes(const struct dialog *d)
 
 size_t dialog_bytes(const struct dialog *d)
 {
-	return (size_t)d->remote_len + d->target_len + d->routes_len;
+	return (size_t)d->remote_len + d->target_len + d->routes_len +
+	       (d->spares ? sizeof *d->spares : 0);
 }
 
 static void set(struct pair *p, enum side s, struct span remote, struct span target,

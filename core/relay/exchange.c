@@ -417,6 +417,8 @@ void exchange_unanswered(struct exchange *x, bool transport)
 
 static void plain(struct exchange *x, struct sip_client *c, const struct sip_event *e)
 {
+	bool again;
+
 	switch (e->outcome) {
 	case SIP_PROVISIONAL:
 		if (e->answer->code != 100 && x->server)
@@ -425,15 +427,16 @@ static void plain(struct exchange *x, struct sip_client *c, const struct sip_eve
 	case SIP_FINAL:
 		plain_final(x, c, e);
 		break;
-	case SIP_TIMEOUT: /* a late answer would not be of use to anybody */
-		sip_client_stop(c);
-		/* fall through */
 	default:
 		x->client = NULL;
 		x->clients--;
-		if (e->outcome == SIP_FAILED && exchange_other_way(x, sip_client_sent(c), e->err))
-			break;
-		exchange_unanswered(x, e->outcome == SIP_FAILED);
+		again = e->outcome == SIP_FAILED ?
+				exchange_other_way(x, sip_client_sent(c), e->err) :
+				exchange_next_address(x, sip_client_sent(c));
+		if (e->outcome == SIP_TIMEOUT) /* a late answer would be of no use to anybody */
+			sip_client_stop(c);
+		if (!again)
+			exchange_unanswered(x, e->outcome == SIP_FAILED);
 	}
 }
 

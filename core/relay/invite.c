@@ -376,13 +376,41 @@ static void accepted(struct exchange *x, struct pair *p, const struct sip_event 
 	media_pass(x, MEDIA_ANSWER, e->from, e->answer);
 }
 
+/* The 2xx came again: the ACK has not got there.  It goes once more, over another connection
+ * if that one broke, or to another address of the name. */
+static void repeat_ack(struct exchange *x)
+{
+	const struct sip_parts *parts = x->call->relay->parts;
+	enum side to = OTHER_SIDE(x->side);
+	struct sip_revision rev = { .cseq = 0 };
+	char branch[SIP_BRANCH];
+	struct sip_buf *b;
+	struct sip_hop hop;
+
+	(void)nexthop_turn(x->pair, to);
+	if (!nexthop(x->pair, to, &hop) && (hop.socket != x->to.socket ||
+					    !rg_addr_equal(&hop.peer, &x->to.peer))) {
+		write_branch(branch);
+		rev.branch = (struct span){ branch, sizeof branch };
+		rev.local = hop.local;
+		rev.credentials = credentials_to(x, &hop.peer);
+		b = sip_translate_again(parts->pool, x->ack, &rev);
+		if (b) {
+			sip_buf_unref(x->ack);
+			x->ack = b;
+			x->to = hop;
+		}
+	}
+	(void)sip_transport_send(parts->transport, &x->to, x->ack);
+}
+
 static void repeated_2xx(struct exchange *x, const struct sip_event *e)
 {
 	if (!x->pair || !span_equal(sip_tag(sip_value(e->answer, H_TO)),
 				    sip_tag(pair_remote(x->pair, OTHER_SIDE(x->side)))))
 		invite_kill(x, e->from, e->answer);
 	else if (x->ack && !x->ack_waits)
-		(void)sip_transport_send(x->call->relay->parts->transport, &x->to, x->ack);
+		repeat_ack(x);
 }
 
 static void success(struct exchange *x, const struct sip_event *e)
@@ -446,6 +474,8 @@ void invite_event(struct exchange *x, struct sip_client *c, const struct sip_eve
 			exchange_over(x);
 			call_check(x->call);
 		} else if (!x->accepted) {
+			if (x->pair)
+				(void)nexthop_turn(x->pair, OTHER_SIDE(x->side));
 			exchange_unanswered(x, e->outcome == SIP_FAILED);
 		}
 		break;

@@ -83,6 +83,8 @@ void nexthop_forget(struct pair *p, enum side s)
 	if (d->looking)
 		sip_stack_lookup_cancel(p->call->relay->env.stack, token_of(p, s));
 	d->looking = false;
+	g_free(d->spares);
+	d->spares = NULL;
 }
 
 /* What can be reached from where the leg is.  One that began over TLS does not fall back
@@ -157,6 +159,18 @@ static void proceed(struct call *c)
 	}
 }
 
+static void take(struct dialog *d, const struct reg_resolved *r, size_t n)
+{
+	d->next = r[0].addr;
+	n = MIN(n - 1, (size_t)SPARES_MOST);
+	if (!n)
+		return;
+	d->spares = g_new0(struct spares, 1);
+	d->spares->n = (uint8_t)n;
+	for (size_t i = 0; i < n; i++)
+		d->spares->addr[i] = r[i + 1].addr;
+}
+
 void nexthop_resolved(uint64_t token, const struct reg_resolved *r, size_t n, void *arg)
 {
 	struct relay *relay = arg;
@@ -171,7 +185,8 @@ void nexthop_resolved(uint64_t token, const struct reg_resolved *r, size_t n, vo
 		return;
 	p->dialog[s].looking = false;
 	if (n)
-		p->dialog[s].next = r[0].addr;
+		take(&p->dialog[s], r, n);
+	call_weigh(c);
 	proceed(c);
 }
 
@@ -256,11 +271,34 @@ int nexthop(const struct pair *p, enum side s, struct sip_hop *hop)
 	return open_way(p->call, s, &l->hop.peer, u.host, hop);
 }
 
+bool nexthop_turn(struct pair *p, enum side s)
+{
+	struct dialog *d = &p->dialog[s];
+	struct rg_addr failed = d->next;
+	struct spares *x = d->spares;
+
+	if (!x)
+		return false;
+	d->next = x->addr[x->at];
+	x->addr[x->at] = failed;
+	x->at = (uint8_t)((x->at + 1) % x->n);
+	return true;
+}
+
+unsigned nexthop_choices(const struct pair *p, enum side s)
+{
+	const struct dialog *d = &p->dialog[s];
+
+	return d->spares && !d->by_flow ? 1u + d->spares->n : 1;
+}
+
 bool nexthop_other(struct pair *p, enum side s, const struct sip_hop *failed, int err,
 		   struct sip_hop *hop)
 {
 	bool ours;
 
+	if (failed->peer.transport == RG_UDP)
+		return false;
 	if (flow_of(p, s, hop, &ours) && hop->socket != failed->socket) {
 		p->dialog[s].by_flow = true;
 		return true;

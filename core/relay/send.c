@@ -135,6 +135,8 @@ int exchange_send(struct exchange *x, const struct sip_head *h, const char *meth
 {
 	int err = exchange_build(x, h, method, hop, f);
 
+	if (x->pair && x->method != M_INVITE)
+		x->budget_ms = IN_DIALOG_MS / nexthop_choices(x->pair, OTHER_SIDE(x->side));
 	return err ? err : exchange_put(x, (struct span){ NULL, 0 });
 }
 
@@ -142,7 +144,7 @@ int exchange_send(struct exchange *x, const struct sip_head *h, const char *meth
 static bool resend(struct exchange *x, const struct sip_buf *sent, const struct sip_hop *hop)
 {
 	const struct sip_parts *parts = x->call->relay->parts;
-	struct sip_revision rev = { .local = hop->local };
+	struct sip_revision rev = { .local = hop->local, .credentials = credentials_to(x, &hop->peer) };
 	char branch[SIP_BRANCH];
 	struct sip_buf *b;
 
@@ -175,10 +177,22 @@ bool exchange_other_way(struct exchange *x, const struct sip_buf *sent, int err)
 		*no_tcp(x->call->relay, &x->to.peer) = call_now(x->call) + NO_TCP_MS;
 		return resend(x, sent, &hop);
 	}
-	if (x->fallen || !x->pair || x->to.peer.transport == RG_UDP ||
+	if (x->fallen || !x->pair ||
 	    !nexthop_other(x->pair, OTHER_SIDE(x->side), &x->to, err, &hop))
-		return false;
+		return exchange_next_address(x, sent);
 	x->fallen = true;
+	return resend(x, sent, &hop);
+}
+
+bool exchange_next_address(struct exchange *x, const struct sip_buf *sent)
+{
+	enum side to = OTHER_SIDE(x->side);
+	struct sip_hop hop;
+
+	if (!x->pair || !nexthop_turn(x->pair, to) || !sent || x->cancelled ||
+	    x->turns + 1u >= nexthop_choices(x->pair, to) || nexthop(x->pair, to, &hop))
+		return false;
+	x->turns++;
 	return resend(x, sent, &hop);
 }
 

@@ -202,13 +202,13 @@ static void timed_out(struct sip_client *c)
 	uint32_t key = c->key;
 
 	c->ta->stats->timeouts++;
-	if (!c->invite) /* whose late answers may want ACK or CANCEL */
-		release_sent(c);
 	linger(c, CLIENT_LINGERING, MAX(until, rg_now(c->ta->timers) + 1));
 	if (c->reliable && w->silent)
 		w->silent(w->arg, &c->hop, c->started);
 	if (c->key == key) /* what that set off may have stopped it */
 		c->h(c, &e, c->arg);
+	if (c->key == key && !c->invite) /* whose late answers may want ACK or CANCEL */
+		release_sent(c);
 }
 
 static void repeat(struct sip_client *c)

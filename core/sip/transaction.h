@@ -95,7 +95,7 @@ void sip_client_leave(struct sip_client *);
  * it (Reason), or n 0. */
 void sip_client_cancel(struct sip_client *, struct span headers);
 
-/* NULL once released: after the final answer of an INVITE was told, or at SIP_TIMEOUT. */
+/* NULL once released: after the final answer of an INVITE, or SIP_TIMEOUT, was told. */
 const struct sip_buf *sip_client_sent(const struct sip_client *);
 const struct sip_hop *sip_client_hop(const struct sip_client *);
 struct sip_pool *sip_client_pool(const struct sip_client *);

@@ -335,6 +335,79 @@ static void a_target_with_a_name(void **state)
 	all_gone();
 }
 
+static unsigned drop_all(const struct ua *u)
+{
+	struct letter *l;
+	unsigned n = 0;
+
+	for (; (l = unread_for(u)); n++) {
+		l->read = true;
+		w.unread--;
+	}
+	return n;
+}
+
+/* Requests go to the next address when the first says nothing (RFC 3263 4.3), those after
+ * them at once, and the ACK when the 2xx comes again; credentials to none but servers. */
+static void a_name_of_several_addresses(void **state)
+{
+	const char *invite, *m, *again;
+	struct reg_resolved r[2] = { { .priority = 10 }, { .priority = 20 } };
+
+	(void)state;
+	w.username = "line1";
+	w.stranger = w.second.addr;
+	open_with(&w.caller, "INVITE", "", OFFER);
+	expect(&w.caller, "SIP/2.0 100");
+	m = expect(&w.callee, "INVITE ");
+	reply(&w.callee, m, "401 Unauthorized", "x",
+	      "WWW-Authenticate: Digest realm=\"itsp\", nonce=\"n1\"\r\n", "");
+	expect(&w.callee, "ACK ");
+	invite = expect(&w.callee, "INVITE ");
+	reply(&w.callee, invite, "200 OK", "bob", "Contact: <sip:bob@phone.example>\r\n", ANSWER);
+	learn_answer(&w.caller, expect(&w.caller, "SIP/2.0 200"));
+	rg_addr_parse(&r[0].addr, "192.0.2.20:5077");
+	rg_addr_parse(&r[1].addr, "192.0.2.21:5060");
+	w.resolved(w.lookup_token, r, 2, w.resolved_arg);
+	ack(&w.caller);
+	m = expect(&w.callee, "ACK sip:bob@phone.example ");
+	assert_string_not_equal(header(m, "Authorization"), "");
+	/* nobody was there; the callee says it again from where it speaks */
+	reply(&w.callee, invite, "200 OK", "bob", "Contact: <sip:bob@phone.example>\r\n", ANSWER);
+	assert_int_equal(unread_for(&w.second)->hop.peer.port, 5060);
+	again = expect(&w.second, "ACK sip:bob@phone.example ");
+	assert_string_not_equal(header(again, "Via"), header(m, "Via"));
+	assert_string_equal(header(again, "Authorization"), "");
+	reply(&w.callee, invite, "200 OK", "bob", "Contact: <sip:bob@phone.example>\r\n", ANSWER);
+	expect(&w.callee, "ACK ");
+
+	send_in(&w.caller, "INFO", "", "");
+	pass(14000);
+	assert_true(drop_all(&w.callee) > 3);
+	quiet();
+	pass(1100);
+	m = expect(&w.second, "INFO sip:bob@phone.example ");
+	assert_string_equal(header(m, "Authorization"), "");
+	reply(&w.second, m, "200 OK", "", "", "");
+	expect(&w.caller, "SIP/2.0 200");
+	send_in(&w.caller, "INFO", "", "");
+	m = expect(&w.second, "INFO ");
+	reply(&w.second, m, "200 OK", "", "", "");
+	expect(&w.caller, "SIP/2.0 200");
+	/* silent both: each was asked once */
+	send_in(&w.caller, "INFO", "", "");
+	pass(40000);
+	assert_true(drop_all(&w.second) > 3);
+	assert_true(drop_all(&w.callee) > 3);
+	expect_nothing(&w.caller);
+
+	send_in(&w.caller, "BYE", "", "");
+	m = expect(&w.second, "BYE ");
+	reply(&w.second, m, "200 OK", "", "", "");
+	expect(&w.caller, "SIP/2.0 200");
+	all_gone();
+}
+
 /* ---- everything goes through ------------------------------------------------------------------- */
 
 static void every_method(void **state)
@@ -710,7 +783,7 @@ int main(void)
 		T(prack), T(update_before_the_answer), T(early_bye), T(early_bye_crosses_the_200),
 		T(reinvite_from_both_sides), T(glare), T(reinvite_is_challenged_and_cancelled),
 		T(reinvite_without_an_answer), T(targets_move), T(route_sets), T(a_strict_router),
-		T(a_target_with_a_name), T(every_method), T(garbage), T(byes_cross),
+		T(a_target_with_a_name), T(a_name_of_several_addresses), T(every_method), T(garbage), T(byes_cross),
 		T(a_bye_that_is_not_answered), T(a_bye_for_an_unknown_dialog),
 		T(bye_crosses_reinvite), T(bye_leaves_a_reinvite), T(bye_before_the_ack),
 		T(bye_instead_of_the_ack), T(reinvite_before_the_ack),

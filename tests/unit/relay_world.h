@@ -65,6 +65,7 @@ static struct {
 
 	/* what the engine says */
 	struct rg_addr server[SERVERS];
+	struct rg_addr stranger; /* of no proxy set */
 	unsigned servers, routes_alive, answers;
 	uint16_t answer[16];
 	bool unknown, park, follow, keep_nonce;
@@ -319,7 +320,7 @@ void reg_route_end(struct reg_route *r)
 bool reg_route_serves(const struct reg_route *r, bool caller, const struct rg_addr *addr)
 {
 	(void)r, (void)caller;
-	return addr->family == 4;
+	return addr->family == 4 && !rg_addr_same_ip(addr, &w.stranger);
 }
 
 struct reg_dialogue *reg_route_dialogue(const struct reg_route *r)
