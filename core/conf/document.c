@@ -71,6 +71,10 @@ static void values(const struct out *o, const struct schema_param *p)
 		return;
 	case SCHEMA_STR:
 	case SCHEMA_NAME:
+		if (p->path) {
+			put(o, "file");
+			return;
+		}
 		snprintf(buf, sizeof buf, "text, up to %" PRId64, p->max ? p->max : 255);
 		put(o, buf);
 		return;
@@ -149,6 +153,7 @@ void schema_document(const struct schema *schema, void (*write)(const char *, vo
 	    "that has a "
 	    "name may be written either way.  Strings longer than given need `LongValues "
 	    "= 1`.  "
+	    "A file may be named relative to the one that names it.  "
 	    "A parameter with a plugin has an effect only when that plugin is loaded.\n");
 	for (int t = 0; t < CONF_TABLES; t++) {
 		put(&o, "\n## ");

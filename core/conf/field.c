@@ -1,6 +1,4 @@
 /* field.c -- a value into the row that is being read. */
-#include <libgen.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -284,19 +282,28 @@ static bool clean(struct load *l, const struct schema_param *p, const char *text
 	return true;
 }
 
-/* The file of a secret stands relative to the file that names it. */
+/* A file that is named relative to the one that is read.  To be g_freed. */
+static char *beside(const struct load *l, const char *name)
+{
+	char *dir = g_path_get_dirname(l->path);
+	char *path = *name == '/' ? g_strdup(name) : g_build_filename(dir, name, NULL);
+
+	g_free(dir);
+	return path;
+}
+
 static const char *read_secret(struct load *l, const struct schema_param *p,
 			       const char *text, char out[SECRET_MAX])
 {
-	char path[PATH_MAX], dir[PATH_MAX];
+	const char *wrong;
+	char *path;
 
 	if (p->type == SCHEMA_SECRET)
 		return secret_read(text, out);
-	g_strlcpy(dir, l->path, sizeof dir);
-	if (snprintf(path, sizeof path, "%s%s%s", *text == '/' ? "" : dirname(dir),
-		     *text == '/' ? "" : "/", text) >= (int)sizeof path)
-		return "has too long a name";
-	return secret_file(path, out);
+	path = beside(l, text);
+	wrong = secret_file(path, out);
+	g_free(path);
+	return wrong;
 }
 
 /* "${NAME}" with a NAME that may be said aloud, not a password that looks like it. */
@@ -343,9 +350,11 @@ static int64_t rounded(const struct schema_param *p, int64_t n)
 
 static void raw_add(struct load *l, const struct schema_param *p, const char *text)
 {
-	struct conf_pair it = { p->name, rg_arena_intern(l->arena, text) };
+	char *path = p->path && *text ? beside(l, text) : NULL;
+	struct conf_pair it = { p->name, rg_arena_intern(l->arena, path ? path : text) };
 
 	g_array_append_val(l->pair, it);
+	g_free(path);
 }
 
 static void set_number(struct load *l, void *row, const struct schema_param *p,

@@ -36,6 +36,8 @@
 /* Kept as text: tables of later versions. */
 #define ROW_RAW(t, n, d, text) \
 	{ .name = n, .table = CONF_##t, .type = SCHEMA_STR, .dflt = d, .doc = text }
+#define ROW_RAW_FILE(t, n, text) \
+	{ .name = n, .table = CONF_##t, .type = SCHEMA_STR, .dflt = "", .doc = text, .path = true }
 #define ROW_RAW_INT(t, n, lo, hi, d, y, text) \
 	{ .name = n, .table = CONF_##t, .type = SCHEMA_INT, .min = lo, .max = hi, .dflt = d, \
 	  .symbols = y, .doc = text }

@@ -48,6 +48,7 @@ struct schema_param {
 	uint8_t type;	   /* enum schema_type                                     */
 	uint8_t on_change; /* enum rg_on_change, of policy parameters              */
 	bool policy;	   /* a plugin reads it; conf only checks and keeps it     */
+	bool path;	   /* a file, relative to the one that names it            */
 	uint16_t number;   /* place in the schema: the key of struct conf_value    */
 	uint16_t offset;   /* into the row's struct; policy parameters: none       */
 	int64_t min, max;  /* of numbers; max also of characters, 0: 255        */

@@ -6,12 +6,12 @@ static const struct schema_param rows[] = {
 	ROW_INDEX(TLS_CONTEXT, raw, r, 40),
 	ROW_RAW_INT(TLS_CONTEXT, "TLSVersion", 0, 255, "0", NULL,
 		"Sum of the versions allowed: 1, 2, 4 and 8 are TLS 1.0 to 1.3; 0: 1.2 and 1.3."),
-	ROW_RAW(TLS_CONTEXT, "CertificateFile", "",
+	ROW_RAW_FILE(TLS_CONTEXT, "CertificateFile",
 		"Our certificate, PEM, the chain behind it; needed by a TLSPort and where a server "
 		"asks for it."),
-	ROW_RAW(TLS_CONTEXT, "PrivateKeyFile", "",
+	ROW_RAW_FILE(TLS_CONTEXT, "PrivateKeyFile",
 		"Its key, PEM, without a password; empty: it is in CertificateFile."),
-	ROW_RAW(TLS_CONTEXT, "CAFile", "",
+	ROW_RAW_FILE(TLS_CONTEXT, "CAFile",
 		"CAs that are trusted: a PEM file or a folder prepared by c_rehash; empty: those "
 		"of the system."),
 	ROW_RAW_INT(TLS_CONTEXT, "VerifyServer", 0, 2, "2",

@@ -344,6 +344,21 @@ static void password_file(void **state)
 	drop("line.secret");
 }
 
+static void files_beside(void **state)
+{
+	struct conf *c = load("[TLSContexts]\nName = a\nCAFile = ca.pem\n"
+			      "CertificateFile = /etc/own.pem\n");
+	char *want = g_build_filename(dir, "ca.pem", NULL);
+
+	(void)state;
+	assert_string_equal(conf_raw_value(c->raw[CONF_TLS_CONTEXT], "CAFile"), want);
+	assert_string_equal(conf_raw_value(c->raw[CONF_TLS_CONTEXT], "CertificateFile"),
+			    "/etc/own.pem");
+	assert_string_equal(conf_raw_value(c->raw[CONF_TLS_CONTEXT], "PrivateKeyFile"), "");
+	g_free(want);
+	conf_unref(c);
+}
+
 /* ---- secrets ------------------------------------------------------------------------------ */
 
 /* Wherever a row with a secret goes wrong, the secret stays out of the faults. */
@@ -589,6 +604,7 @@ int main(void)
 		cmocka_unit_test(directory),
 		cmocka_unit_test(unreadable),
 		cmocka_unit_test(password_file),
+		cmocka_unit_test(files_beside),
 		cmocka_unit_test(no_secret_in_faults),
 		cmocka_unit_test(param_lines),
 		cmocka_unit_test(faults_are_utf8),
