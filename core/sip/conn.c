@@ -173,6 +173,15 @@ static void written(struct sip_conn *n)
 	g_byte_array_set_size(n->out, 0);
 }
 
+/* A peer that reads, but never all of it, costs what waits, not what was ever sent. */
+static void give_back(struct sip_conn *n)
+{
+	if (n->sent < SPARE || n->sent < n->out->len / 2)
+		return;
+	g_byte_array_remove_range(n->out, 0, n->sent);
+	n->sent = 0;
+}
+
 void sip_conn_flush(struct sip_conn *n)
 {
 	n->dirty = false;
@@ -189,6 +198,7 @@ void sip_conn_flush(struct sip_conn *n)
 			if (!n->blocked)
 				active(n);
 			n->blocked = true;
+			give_back(n);
 			wait_for(n, SIP_READ | SIP_WRITE);
 			watch(n);
 			return;

@@ -282,10 +282,13 @@ bool sip_tls_wants_write(const struct sip_tls *t)
 	return t->wants_write;
 }
 
+/* The queue of errors is the thread's: what others left there is not ours (SSL_get_error(3)). */
 int sip_tls_shake(struct sip_tls *t)
 {
-	int r = SSL_do_handshake(t->ssl), err;
+	int r, err;
 
+	ERR_clear_error();
+	r = SSL_do_handshake(t->ssl);
 	if (r == 1) {
 		t->up = true;
 		return 0;
@@ -296,15 +299,19 @@ int sip_tls_shake(struct sip_tls *t)
 
 ssize_t sip_tls_read(struct sip_tls *t, void *p, size_t n)
 {
-	int r = SSL_read(t->ssl, p, (int)MIN(n, (size_t)INT_MAX));
+	int r;
 
+	ERR_clear_error();
+	r = SSL_read(t->ssl, p, (int)MIN(n, (size_t)INT_MAX));
 	return r > 0 ? r : -verdict(t, r);
 }
 
 ssize_t sip_tls_write(struct sip_tls *t, const void *p, size_t n)
 {
-	int r = SSL_write(t->ssl, p, (int)MIN(n, (size_t)INT_MAX)), err;
+	int r, err;
 
+	ERR_clear_error();
+	r = SSL_write(t->ssl, p, (int)MIN(n, (size_t)INT_MAX));
 	if (r > 0)
 		return r;
 	err = verdict(t, r);

@@ -499,6 +499,75 @@ static void stopped_before_it_waits(void **state)
 	assert_true(t.too_late);
 }
 
+static size_t resident(void)
+{
+	FILE *f = fopen("/proc/self/statm", "r");
+	size_t all, pages = 0;
+
+	assert_int_equal(fscanf(f, "%zu %zu", &all, &pages), 2);
+	fclose(f);
+	return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* As on a long and narrow wire, to the gateway's end of a connection to a port. */
+static void narrow(uint16_t port)
+{
+	int little = 65536;
+
+	for (int fd = 3; fd < 64; fd++) {
+		struct sockaddr_in sa;
+		socklen_t len = sizeof sa;
+
+		if (!getpeername(fd, (struct sockaddr *)&sa, &len) && ntohs(sa.sin_port) == port)
+			setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &little, sizeof little);
+	}
+}
+
+/* Until the queue is full; the bytes that were taken. */
+static size_t fill_queue(const struct sip_parts *p, const struct sip_hop *hop, struct sip_buf *b)
+{
+	size_t n = 0;
+
+	sip_loop_enter(t.loop);
+	while (!sip_transport_send(p->transport, hop, b))
+		n += b->len;
+	sip_loop_leave(t.loop);
+	return n;
+}
+
+/* A peer that reads, but never all of it: what it has read is given back. */
+static void a_slow_reader_costs_what_waits(void **state)
+{
+	const struct sip_parts *p = sip_stack_parts(t.stack);
+	struct sip_buf *b = sip_buf_new(p->pool, 32768);
+	size_t sent = 0, before = 0;
+	struct sip_hop hop;
+	static char in[32768];
+
+	(void)state;
+	t.listen_fd = bound(SOCK_STREAM, &t.addr);
+	t.addr.transport = RG_TCP;
+	assert_int_equal(listen(t.listen_fd, 8), 0);
+	assert_int_equal(sip_transport_hop(p->transport, 0, 0, &t.addr, "", true, &hop), 0);
+	t.conn_fd = accept4(t.listen_fd, NULL, NULL, SOCK_NONBLOCK);
+	assert_true(t.conn_fd >= 0);
+	narrow(t.addr.port);
+	b->len = 32768;
+	memset(b->data, 'x', b->len);
+	for (unsigned i = 0; i < 6000 && sent < 96u << 20; i++) {
+		run_for(i < 20 ? 5 : 1, one_reply);
+		sent += fill_queue(p, &hop, b);
+		if (i == 200) /* the kernel's buffers have grown */
+			before = resident();
+		for (unsigned k = 0; i >= 20 && k < 4; k++)
+			(void)!recv(t.conn_fd, in, sizeof in, 0);
+	}
+	assert_true(before && sent >= 96u << 20);
+	if (resident() > before + (24u << 20))
+		fail_msg("%zu KiB more", (resident() - before) >> 10);
+	sip_buf_unref(b);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, tear_down)
@@ -514,6 +583,7 @@ int main(void)
 		TEST(a_flood_of_pings_is_cut_off),
 		TEST(a_long_body_in_pieces),
 		TEST(a_stream_that_cannot_be_framed_is_closed),
+		TEST(a_slow_reader_costs_what_waits),
 		TEST(interfaces_change),
 		TEST(on_every_address),
 		TEST(a_port_of_its_own),
