@@ -205,16 +205,20 @@ static void ping(void *arg)
 	e->a->host->timer(e->a->self, &e->ping, e->known && e->up ? PING_MS : PING_MS / 5, ping, e);
 }
 
-/* The daemon of a call; NULL: all are down. */
+/* The daemon of a call: one that answers, else one that has had no time to; NULL: all are down. */
 static struct engine *engine_of(struct anchor *a, uint64_t call)
 {
+	struct engine *unheard = NULL;
+
 	for (unsigned i = 0; i < a->n; i++) {
 		struct engine *e = &a->engine[(call + i) % a->n];		/* 4 */
 
 		if (e->up)
 			return e;
+		if (!e->known && !unheard)
+			unheard = e;
 	}
-	return NULL;
+	return unheard;
 }
 
 /* ---- jobs ------------------------------------------------------------------------------------ */
