@@ -126,7 +126,7 @@ def proxies(name, servers, transport=0, **more):
 class Case:
     def __init__(self, number, name):
         self.net = "127.%d.%d" % (FILE_NET, number)
-        self.name, self.stack, self.notes = name, [], []
+        self.name, self.stack, self.notes, self.daemons = name, [], [], []
         self.dir = tempfile.mkdtemp(prefix="rg-net-")
         self.local = self.ip(1)
 
@@ -163,6 +163,7 @@ class Case:
 
     def daemon(self, config, **kw):
         d = Daemon(self, config, **kw)
+        self.daemons.append(d)
         self.stack.append(d.stop)
         return d
 
@@ -407,7 +408,10 @@ def one(number, name, function):
 
 
 def comment(text, c):
-    return "\n".join("# " + line for line in (text + "".join("\nnote: " + n for n in c.notes)).split("\n"))
+    text += "".join("\nnote: " + n for n in c.notes)
+    for d in c.daemons if "stderr:" not in text else ():
+        text += "\n" + d.tail(12)
+    return "\n".join("# " + line for line in text.split("\n"))
 
 
 AGAIN = 2  # so many cases of a file may fail beside the others
