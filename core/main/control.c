@@ -105,6 +105,8 @@ static void run_lines(struct control_conn *c)
 			run_line(c, c->in->str, n);
 		g_string_erase(c->in, 0, (gssize)n + 1);
 	}
+	if (c->streams)
+		g_string_truncate(c->in, 0);
 }
 
 /* false: the client is gone. */
@@ -199,7 +201,6 @@ void control_answer(struct control_conn *c, json_t *answer)
 void control_stream(struct control_conn *c)
 {
 	c->streams = true;
-	g_string_truncate(c->in, 0);
 }
 
 bool control_line(struct control_conn *c, const char *line, size_t n)

@@ -159,10 +159,11 @@ void app_summary(struct app *app, char *buf, size_t size)
 	reg_engine_counts(app->engine, &n);
 	snprintf(buf, size,
 		 "%u accounts: %u registered, %u searching, %u refreshing, %u in back-off, "
-		 "%u held, %u idle; REGISTER sent %" PRIu64 ", ok %" PRIu64 ", failed %" PRIu64,
+		 "%u held, %u unregistering, %u idle; REGISTER sent %" PRIu64 ", ok %" PRIu64
+		 ", failed %" PRIu64,
 		 n.accounts, n.registered, n.by_state[RG_SEARCHING], n.by_state[RG_REFRESHING],
-		 n.by_state[RG_BACKOFF], n.by_state[RG_HELD], n.by_state[RG_IDLE],
-		 n.register_sent, n.register_ok, n.register_failed);
+		 n.by_state[RG_BACKOFF], n.by_state[RG_HELD], n.by_state[RG_UNREGISTERING],
+		 n.by_state[RG_IDLE], n.register_sent, n.register_ok, n.register_failed);
 }
 
 static void signalled(int sig, void *arg)
@@ -212,7 +213,8 @@ static int load(struct app *app, struct record_file **records)
 		*records = record_open(app->gen->conf, app->gen->schema, false, f);
 	log_faults(f);
 	if (rg_faults_errors(f)) {
-		rg_say(3, "regwayd: configuration refused: %zu errors", rg_faults_errors(f));
+		rg_say(3, "regwayd: configuration refused: %zu error%s", rg_faults_errors(f),
+		       rg_faults_errors(f) == 1 ? "" : "s");
 		generation_free(app->gen);
 		app->gen = NULL;
 	}

@@ -188,8 +188,9 @@ static void prepare(void *arg)
 	int err;
 
 	if (!r->next) {
-		char *why = g_strdup_printf("%zu errors in the configuration",
-					    rg_faults_errors(r->faults));
+		size_t n = rg_faults_errors(r->faults);
+		char *why = g_strdup_printf("%zu error%s in the configuration", n,
+					    n == 1 ? "" : "s");
 
 		refuse(r, why);
 		g_free(why);

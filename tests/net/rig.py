@@ -346,7 +346,7 @@ class Daemon:
             self.proc.wait()
             code = "nothing: it had to be killed"
         self.reader.join(5)
-        bad = self.log(r"Sanitizer|runtime error:|LeakSanitizer|memory leak")
+        bad = self.log(r"Sanitizer|runtime error:|LeakSanitizer|memory leak|-CRITICAL \*\*")
         check(not bad, "a sanitizer spoke", "\n  ".join(self.err[-60:]))
         check(code == self.expect_code, "regwayd ended with %s" % code, self.tail())
 
