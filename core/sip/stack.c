@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "sip/mask.h"
 #include "sip/memo.h"
 #include "sip/register.h"
 #include "sip/resolver.h"
@@ -71,40 +72,15 @@ static void disconnected(void *arg, uint32_t interface, const struct rg_addr *pe
 
 /* ---- tracing -------------------------------------------------------------------------------- */
 
-/* A line that holds credentials; a blank before the colon does not hide it. */
-static bool secret_line(const char *p, const char *colon)
-{
-	struct span name = span_trim((struct span){ p, colon ? (size_t)(colon - p) : 0 });
-
-	return span_is(name, "Authorization") || span_is(name, "Proxy-Authorization") ||
-	       span_is(name, "a=crypto") || span_is(name, "a=key-mgmt"); /* RFC 4568, 4567 */
-}
-
-/* What is not a well-formed message loses its secrets, too: it goes line by line, and
- * continuation lines of a masked one are left out. */
 static void traced(void *arg, bool sent, const struct rg_addr *local, const struct rg_addr *peer,
 		   const char *data, size_t len)
 {
 	struct sip_stack *s = arg;
-	const char *p = data, *end = data + len;
-	bool hide = false;
 	GString *g;
 
 	if (!s->trace)
 		return;
-	g = g_string_sized_new(len + 32);
-	while (p < end) {
-		const char *lf = memchr(p, '\n', (size_t)(end - p)), *next = lf ? lf + 1 : end;
-		const char *colon = memchr(p, ':', (size_t)(next - p));
-
-		hide = secret_line(p, colon) ||
-		       (hide && (*p == ' ' || *p == '\t'));
-		if (!hide)
-			g_string_append_len(g, p, next - p);
-		else if (*p != ' ' && *p != '\t')
-			g_string_append_printf(g, "%.*s: ***\r\n", (int)(colon - p), p);
-		p = next;
-	}
+	g = sip_mask(data, len);
 	s->trace(s->trace_arg, sent, local, peer, g->str, g->len);
 	g_string_free(g, TRUE);
 }

@@ -58,7 +58,7 @@ const char *sip_stack_security(const struct reg_dialogue *); /* Security-Server 
 /* Is this the Call-ID of the account's REGISTERs, or of its subscription? */
 bool sip_stack_is_of(const struct reg_dialogue *, const char *call_id);
 
-/* Each message as it passes, with the credentials in it masked; NULL ends it. */
+/* Each message as it passes, with the secrets in it masked (sip/mask.h); NULL ends it. */
 typedef void (sip_stack_trace_h)(void *arg, bool sent, const struct rg_addr *local,
 			   const struct rg_addr *peer, const char *data, size_t len);
 void sip_stack_trace(struct sip_stack *, sip_stack_trace_h *, void *arg);

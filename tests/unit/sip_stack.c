@@ -434,13 +434,23 @@ static void trace(void *arg, bool sent, const struct rg_addr *local, const struc
 static void secrets_are_masked(void **state)
 {
 	static const char q[] = "OPTIONS sip:x SIP/2.0\r\nVia: nothing\r\nauthorization : Digest sec\r\n"
-				"\tret=\"secret\"\r\nX: y\r\nProxy-Authorization: secret\r\n\r\n";
+				"\tret=\"secret\"\r\nX: y\r\nProxy-Authorization: secret\r\n"
+				"WWW-Authenticate: Digest realm=\"r=1\",nonce = \"se\\\"cret\", qop=\"auth\",\r\n"
+				"\topaque=secret,\talgorithm=MD5, nonce=\"sec\r\n ret\", sec\r\n"
+				"Proxy-Authenticate : Digest NONCE=\"\",opaque=\r\n"
+				"Authentication-Info: nextnonce=\"secret\", rspauth=\"secret\", nc=00000001\r\n"
+				"Y: nonce=shown\r\n\r\n";
 
 	(void)state;
 	sip_stack_trace(t.stack, trace, NULL);
 	ask_raw(q, true);
 	assert_non_null(strstr(seen, "\r\nX: y\r\n"));
 	assert_non_null(strstr(seen, "***"));
+	assert_non_null(strstr(seen, "realm=\"r=1\",nonce =***, qop=\"auth\",\r\n"
+				     "\topaque=***,\talgorithm=MD5, nonce=***\r\n"
+				     "Proxy-Authenticate : Digest NONCE=***,opaque=***\r\n"
+				     "Authentication-Info: nextnonce=***, rspauth=***, nc=00000001\r\n"
+				     "Y: nonce=shown\r\n"));
 	assert_null(strstr(seen, "sec"));
 	assert_null(strstr(seen, "ret"));
 	sip_stack_trace(t.stack, NULL, NULL);
