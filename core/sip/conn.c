@@ -19,6 +19,8 @@ enum {
 	UNUSED_MS = 7200 * 1000, /* one of ours: longer than any usual lease's half */
 	STALL_MS = 30000,	 /* the peer reads nothing */
 	PONG_MS = 10000,	 /* RFC 5626 4.4.1 */
+	TURN = 4096,		 /* bytes read of one that has more, before others come */
+	DEAF = 65536,		 /* bytes that wait: one that takes no answers asks nothing */
 	SPARE = 16384,		 /* an empty queue keeps no more than that */
 };
 
@@ -153,6 +155,12 @@ void sip_conn_used(struct sip_conn *n)
 		active(n);
 }
 
+/* Ours is read all the same: what it waits for may come before it writes again. */
+static bool is_deaf(const struct sip_conn *n)
+{
+	return !n->ours && n->blocked && sip_conn_waiting(n) > DEAF;
+}
+
 static ssize_t put(struct sip_conn *n, const void *p, size_t len)
 {
 	ssize_t r;
@@ -199,7 +207,7 @@ void sip_conn_flush(struct sip_conn *n)
 				active(n);
 			n->blocked = true;
 			give_back(n);
-			wait_for(n, SIP_READ | SIP_WRITE);
+			wait_for(n, is_deaf(n) ? SIP_WRITE : SIP_READ | SIP_WRITE);
 			watch(n);
 			return;
 		}
@@ -284,7 +292,8 @@ static void read_plain(struct sip_conn *n)
 {
 	size_t size;
 	char *room = sip_tcp_room(n->owner, &size);
-	ssize_t r = recv(n->fd, room, size, MSG_DONTWAIT);
+	ssize_t r = recv(n->fd, room, MIN(size, MAX(TURN, sip_stream_wants(&n->stream))),
+			 MSG_DONTWAIT);
 
 	if (r > 0)
 		(void)messages(n, room, (size_t)r);
@@ -331,10 +340,13 @@ static void shake(struct sip_conn *n)
 {
 	struct sip_tcp *t = n->owner;
 	uint32_t socket = n->hop.socket;
+	gint64 began;
 	int err;
 
 	sip_tls_turn(n->tls);
+	began = g_get_monotonic_time();
 	err = sip_tls_shake(n->tls);
+	sip_tcp_shook(t, began);
 	if (err == EAGAIN) {
 		wait_for(n, SIP_READ | (sip_tls_wants_write(n->tls) ? SIP_WRITE : 0));
 		return;
@@ -393,12 +405,13 @@ static void ready(int fd, int events, void *arg)
 		return;
 	}
 	if (n->state == SIP_SHAKING) {
-		shake(n);
+		if (sip_tcp_may_shake(t)) /* else we are called again at once */
+			shake(n);
 		return;
 	}
-	if (n->blocked && events & (SIP_WRITE | SIP_READ))
+	if (n->blocked)
 		sip_conn_flush(n);
-	if (!sip_tcp_has(t, n, socket) || !(events & (SIP_READ | SIP_ERROR)))
+	if (!sip_tcp_has(t, n, socket) || is_deaf(n) || !(events & (SIP_READ | SIP_ERROR)))
 		return;
 	if (n->tls)
 		read_tls(n);

@@ -76,6 +76,10 @@ int sip_tcp_session(struct sip_tcp *, struct sip_conn *);
 void sip_tcp_shaken(struct sip_tcp *, const struct sip_conn *);
 void sip_tcp_spoken(struct sip_tcp *, const struct sip_conn *);
 void sip_tcp_failed(struct sip_tcp *, const struct sip_conn *, int err);
+/* Handshakes take half of our time at most, however many there are: one of them began at
+ * that time of g_get_monotonic_time(); may another go on now? */
+void sip_tcp_shook(struct sip_tcp *, int64_t began);
+bool sip_tcp_may_shake(const struct sip_tcp *);
 struct sip_lost *sip_tcp_lost(struct sip_tcp *);
 /* Where everybody reads into, and its size. */
 char *sip_tcp_room(struct sip_tcp *, size_t *size);

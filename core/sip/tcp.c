@@ -43,6 +43,7 @@ struct sip_tcp {
 	GHashTable *faults;   /* TLS to a peer that fails: key -> how often */
 	GPtrArray *dirty;
 	unsigned accepted, shaking;
+	gint64 rest; /* no handshake goes on before, us */
 	char room[ROOM];
 };
 
@@ -192,6 +193,18 @@ void sip_tcp_shaken(struct sip_tcp *t, const struct sip_conn *n)
 		t->shaking--;
 }
 
+void sip_tcp_shook(struct sip_tcp *t, int64_t began)
+{
+	gint64 now = g_get_monotonic_time();
+
+	t->rest = now + (now - began);
+}
+
+bool sip_tcp_may_shake(const struct sip_tcp *t)
+{
+	return g_get_monotonic_time() >= t->rest;
+}
+
 void sip_tcp_spoken(struct sip_tcp *t, const struct sip_conn *n)
 {
 	char *key, text[RG_ADDR_TEXT];
@@ -318,15 +331,13 @@ int sip_tcp_connect(struct sip_tcp *t, uint32_t interface, const struct rg_addr 
 	return 0;
 }
 
+/* One address has too many of them already. */
 static bool too_many(const struct sip_tcp *t, const struct rg_addr *peer)
 {
 	unsigned same = 0, shaking = 0;
 	GHashTableIter it;
 	gpointer p;
 
-	if (t->accepted >= ACCEPTED_MOST ||
-	    (peer->transport == RG_TLS && t->shaking >= SHAKING_MOST))
-		return true;
 	if (t->accepted < ACCEPTED_PEER_MOST && t->shaking < SHAKING_PEER_MOST)
 		return false;
 	g_hash_table_iter_init(&it, t->conn);
@@ -342,12 +353,37 @@ static bool too_many(const struct sip_tcp *t, const struct rg_addr *peer)
 	       (peer->transport == RG_TLS && shaking >= SHAKING_PEER_MOST);
 }
 
+/* Who is in earnest speaks at once: when many addresses fill us, the one that has been
+ * silent longest makes way.  false: there is none. */
+static bool make_room(struct sip_tcp *t, const struct rg_addr *peer)
+{
+	bool shaking = peer->transport == RG_TLS && t->shaking >= SHAKING_MOST;
+	struct sip_conn *silent = NULL;
+	GHashTableIter it;
+	gpointer p;
+
+	if (!shaking && t->accepted < ACCEPTED_MOST)
+		return true;
+	g_hash_table_iter_init(&it, t->conn);
+	while (g_hash_table_iter_next(&it, NULL, &p)) {
+		struct sip_conn *n = p;
+
+		if (n->ours || n->spoken || (shaking && n->state != SIP_SHAKING))
+			continue;
+		if (!silent || n->active < silent->active)
+			silent = n;
+	}
+	if (silent)
+		sip_conn_drop(silent);
+	return silent;
+}
+
 static void accepted(struct listener *l, int fd, const struct rg_addr *peer)
 {
 	struct sip_tcp *t = l->tcp;
 	struct sip_conn *n;
 
-	if (too_many(t, peer)) {
+	if (too_many(t, peer) || !make_room(t, peer)) {
 		t->c->stats->dropped++;
 		close(fd);
 		return;

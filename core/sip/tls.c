@@ -13,7 +13,7 @@
 /* Errors beyond errno: a verdict of X509_V_ERR_..., or a reason of OpenSSL's. */
 enum { VERDICT = 0x10000, REASON = 0x20000, KIND = 0xffff };
 
-enum { TURN_MOST = 256 << 10 }; /* bytes read for one connection before others come */
+enum { TURN_MOST = 8 << 10 }; /* bytes read for one connection before others come */
 
 struct sip_tls {
 	SSL *ssl;
@@ -35,9 +35,9 @@ static int bio_read(BIO *b, char *to, int n)
 		BIO_set_retry_read(b);
 		return -1;
 	}
-	r = recv(t->fd, to, (size_t)n, MSG_DONTWAIT);
+	r = recv(t->fd, to, MIN((size_t)n, t->left), MSG_DONTWAIT);
 	if (r > 0)
-		t->left -= MIN((size_t)r, t->left);
+		t->left -= (size_t)r;
 	else if (!r)
 		t->eof = true;
 	else if (errno == EAGAIN || errno == EINTR)
