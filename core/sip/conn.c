@@ -120,6 +120,8 @@ void sip_conn_plan(struct sip_conn *n)
 
 	n->pinged = false;
 	n->ping = 0;
+	if (n->flow_ms && (!every || n->flow_ms < every))
+		every = n->flow_ms;
 	if (n->ours && n->state == SIP_UP && every)
 		n->ping = now_of(n) + every - (rg_ms)(rg_random64() % (every / 5 + 1));
 	watch(n);

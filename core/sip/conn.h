@@ -37,6 +37,7 @@ struct sip_conn {
 	rg_ms active; /* last message either way, or progress of what is being written */
 	rg_ms heard;  /* last byte */
 	rg_ms ping;   /* the next one; 0: none */
+	uint32_t flow_ms; /* the server's Flow-Timer; 0: none */
 	bool pinged;  /* and nothing was heard since */
 	int low;      /* bytes we want to be woken for */
 };

@@ -157,6 +157,8 @@ static char *use_cas(struct sip_tls_context *c, const char *path)
 	if (S_ISDIR(st.st_mode)) {
 		file = NULL;
 		dir = path;
+	} else if (!S_ISREG(st.st_mode)) { /* a pipe would be waited for */
+		return g_strdup("is neither a file nor a folder");
 	}
 	if (SSL_CTX_load_verify_locations(c->client, file, dir) != 1 ||
 	    SSL_CTX_load_verify_locations(c->server, file, dir) != 1)

@@ -16,6 +16,7 @@ struct sip_memo {
 	char *service_route, *path, *associated; /* values, comma-separated; NULL: none */
 	char *security; /* Security-Server, each value once; NULL: none */
 	char *gruu;	/* URI; NULL: none */
+	bool no_outbound; /* it said 439: no reg-id for it (RFC 5626 11.6) */
 };
 
 /* The memo for this server: what was known of another one is dropped. */

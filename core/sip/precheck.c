@@ -56,6 +56,7 @@ static const struct {
 	{ "r", 1, H_REFER_TO, true, SIP_LINE_MOST },
 	{ "Session-ID", 10, H_SESSION_ID, false, SIP_NAME_MOST },
 	{ "Security-Server", 15, H_SECURITY_SERVER, false, SIP_LINE_MOST },
+	{ "Flow-Timer", 10, H_FLOW_TIMER, true, SIP_SHORT_MOST },
 	{ "Session-Expires", 15, H_SESSION_EXPIRES, false, SIP_SHORT_MOST },
 	{ "x", 1, H_SESSION_EXPIRES, false, SIP_SHORT_MOST },
 };

@@ -252,6 +252,15 @@ static void granted(struct sip_attempt *a, const struct sip_head *h, struct sip_
 		r->expires = h->expires != UINT32_MAX ? h->expires : a->asked;
 }
 
+static void flow_timer(struct sip_attempt *a, const struct sip_head *h)
+{
+	uint32_t s = sip_seconds(h, H_FLOW_TIMER);
+
+	if (s)
+		sip_transport_flow_timer(a->owner->env.transport, sip_client_hop(a->client),
+					 MIN(s, (uint32_t)86400) * 1000);
+}
+
 static void report(struct sip_attempt *a, const struct sip_event *e, bool refused)
 {
 	const struct sip_head *h = e->answer;
@@ -274,6 +283,8 @@ static void report(struct sip_attempt *a, const struct sip_event *e, bool refuse
 		granted(a, h, m, &r);
 	if (h->code < 300 && m)
 		sip_memo_take(m, h);
+	if (h->code < 300 && a->flow)
+		flow_timer(a, h);
 	answered(a, &r);
 }
 
@@ -344,6 +355,17 @@ static bool must_agree(struct sip_attempt *a, const struct sip_event *e)
 	       e->outcome == SIP_FINAL && a->challenges++ < SIP_CHALLENGES_MOST;
 }
 
+/* RFC 5626 11.6: the first hop lacks outbound; once more, and from now on, without. */
+static bool must_do_without(struct sip_attempt *a, const struct sip_event *e)
+{
+	struct sip_memo *m = sip_attempt_memo(a);
+
+	if (!a->flow || e->answer->code != 439 || e->outcome != SIP_FINAL || !m || m->no_outbound)
+		return false;
+	m->no_outbound = true;
+	return true;
+}
+
 static void register_event(struct sip_client *, const struct sip_event *, void *arg);
 
 static void final(struct sip_attempt *a, const struct sip_event *e)
@@ -356,7 +378,7 @@ static void final(struct sip_attempt *a, const struct sip_event *e)
 
 	if (a->received && m)
 		sip_memo_saw(m, e->answer);
-	if (must_move(a, e) || must_agree(a, e)) {
+	if (must_move(a, e) || must_agree(a, e) || must_do_without(a, e)) {
 		if (again(a))
 			return;
 	} else if (e->outcome == SIP_FINAL &&
@@ -416,6 +438,7 @@ void sip_attempt_describe(struct sip_attempt *a, const struct reg_message *q)
 	a->all_contacts = q->all_contacts;
 	a->empty_authorization = q->empty_authorization;
 	a->security = q->security_client && *q->security_client;
+	a->flow = q->flow;
 	a->gruu = q->gruu;
 	a->redirects_most = (uint8_t)MIN(q->redirects, SIP_REDIRECTS_MOST);
 	for (int i = 0; i < 8; i++) {

@@ -61,6 +61,7 @@ struct sip_attempt {
 	uint8_t retransmissions, challenges;
 	bool stale; /* some challenge said so: the credentials are right */
 	bool security;	/* mediasec (draft-dawes-sipcore-mediasec-parameter) */
+	bool flow;	/* with a reg-id (RFC 5626) */
 	uint8_t gruu;	/* enum reg_gruu */
 	uint8_t redirects, redirects_most;
 	struct rg_addr been[SIP_REDIRECTS_MOST]; /* who sent it elsewhere */

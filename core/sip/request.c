@@ -10,6 +10,8 @@
 #include "sip/register.h"
 #include "sip/subscribe.h"
 
+#define REG_ID ";reg-id=1"
+
 enum { URI_MOST = 512 };
 
 static const struct sip_memo *memo_of(const struct sip_attempt *a)
@@ -55,8 +57,9 @@ static void out_contact_host(struct out *o, const struct sip_attempt *a,
 }
 
 /* RFC 5626 4.2.1: one flow is all we have of a binding; RFC 5627 4.1. */
-static void out_instance(struct out *o, const struct reg_message *r)
+static void out_instance(struct out *o, const struct sip_attempt *a, const struct reg_message *r)
 {
+	const struct sip_memo *m = memo_of(a);
 	char urn[SIP_INSTANCE];
 
 	if (!r->flow && !r->gruu)
@@ -65,8 +68,8 @@ static void out_instance(struct out *o, const struct reg_message *r)
 	out_lit(o, ";+sip.instance=\"<");
 	out_str(o, urn);
 	out_lit(o, ">\"");
-	if (r->flow)
-		out_lit(o, ";reg-id=1");
+	if (r->flow && !(m && m->no_outbound))
+		out_lit(o, REG_ID);
 }
 
 static void out_contact(struct out *o, struct sip_attempt *a, const struct reg_message *r,
@@ -104,7 +107,7 @@ static void out_contact(struct out *o, struct sip_attempt *a, const struct reg_m
 	if (!a->subscription) {
 		out_lit(o, ";expires=");
 		out_number(o, r->expires);
-		out_instance(o, r);
+		out_instance(o, a, r);
 	}
 	out_lit(o, "\r\n");
 }
@@ -456,9 +459,27 @@ static void correct_contact(struct sip_attempt *a, struct sip_buf *b)
 	a->host_len = (uint16_t)n;
 }
 
+/* The server has none of RFC 5626; the reg-id ends the line of our Contact. */
+static void take_reg_id(struct sip_attempt *a, struct sip_buf *b)
+{
+	static const char end[] = REG_ID "\r\n";
+	const struct sip_memo *m = memo_of(a);
+	char *from = b->data + a->uri_at, *p;
+	size_t n = sizeof REG_ID - 1;
+
+	if (!m || !m->no_outbound || !a->uri_len)
+		return;
+	p = memmem(from, (size_t)(a->tail_at - a->uri_at), end, sizeof end - 1);
+	if (!p)
+		return;
+	memmove(p, p + n, (size_t)(b->data + a->tail_at - p) - n);
+	a->tail_at = (uint16_t)(a->tail_at - n);
+}
+
 int sip_request_again(struct sip_attempt *a, struct sip_buf **bp)
 {
 	sip_client_branch(a->client, (*bp)->data + a->branch_at);
 	correct_contact(a, *bp);
+	take_reg_id(a, *bp);
 	return sip_request_tail(a, bp);
 }

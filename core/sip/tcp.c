@@ -20,6 +20,7 @@ enum {
 	ACCEPTS_A_TURN = 64,
 	PAUSE_MS = 1000,    /* out of descriptors */
 	FAULTS_MOST = 1024,
+	FLOW_LEAST_MS = 5000,
 	ROOM = 65536,
 };
 
@@ -255,6 +256,17 @@ void sip_tcp_ping(struct sip_tcp *t)
 	g_hash_table_iter_init(&it, t->conn);
 	while (g_hash_table_iter_next(&it, NULL, &p))
 		sip_conn_plan(p);
+}
+
+void sip_tcp_flow_timer(struct sip_tcp *t, uint32_t socket, uint32_t ms)
+{
+	struct sip_conn *n = find(t, socket);
+
+	ms = MAX(ms, (uint32_t)FLOW_LEAST_MS);
+	if (!n || !n->ours || n->flow_ms == ms)
+		return;
+	n->flow_ms = ms;
+	sip_conn_plan(n);
 }
 
 void sip_tcp_silent(struct sip_tcp *t, uint32_t socket, rg_ms since)

@@ -629,6 +629,12 @@ void sip_transport_ping(struct sip_transport *t, uint32_t every_ms)
 	sip_tcp_ping(t->tcp);
 }
 
+void sip_transport_flow_timer(struct sip_transport *t, const struct sip_hop *hop, uint32_t ms)
+{
+	if (hop->socket & SIP_SOCKET_TCP)
+		sip_tcp_flow_timer(t->tcp, hop->socket, ms);
+}
+
 bool sip_transport_moved(struct sip_transport *t)
 {
 	return sip_sources_changed(t->source);

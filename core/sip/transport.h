@@ -101,6 +101,9 @@ void sip_transport_silent(struct sip_transport *, const struct sip_hop *, rg_ms 
 /* Ping our connections (RFC 5626 4.4.1) about every so many ms, and give up one that
  * does not answer in 10 s; 0: never. */
 void sip_transport_ping(struct sip_transport *, uint32_t every_ms);
+/* The server of a connection of ours wants to hear from us at least that often, ms (Flow-Timer,
+ * RFC 5626 4.4): it is pinged more often if need be, but not above once in 5 s. */
+void sip_transport_flow_timer(struct sip_transport *, const struct sip_hop *, uint32_t ms);
 
 /* The interface a message came to: position, and the account's own UDP port or 0.  false:
  * it is gone. */
@@ -179,6 +182,7 @@ bool sip_tcp_flow(const struct sip_tcp *, uint32_t socket, struct sip_hop *, boo
 /* A connection between these addresses, whoever it was opened for. */
 bool sip_tcp_between(const struct sip_tcp *, const struct rg_addr *local,
 		     const struct rg_addr *peer, struct sip_hop *);
+void sip_tcp_flow_timer(struct sip_tcp *, uint32_t socket, uint32_t ms);
 void sip_tcp_ping(struct sip_tcp *); /* the period has changed */
 /* Close the connections of an interface that is gone, by the address they left from. */
 void sip_tcp_abandon(struct sip_tcp *, const struct rg_addr *from);
