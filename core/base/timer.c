@@ -146,12 +146,16 @@ static void run_first(struct rg_timers *ts)
 	t->h(t->arg);
 }
 
+void rg_timers_set_now(struct rg_timers *ts, rg_ms now)
+{
+	ts->now = MAX(ts->now, now);
+}
+
 size_t rg_timers_run(struct rg_timers *ts, rg_ms now, size_t max)
 {
 	size_t ran = 0;
 
-	if (now > ts->now)
-		ts->now = now;
+	rg_timers_set_now(ts, now);
 	while (ts->n && ts->heap[1].at <= ts->now && (!max || ran < max)) {
 		run_first(ts);
 		ran++;

@@ -45,6 +45,9 @@ size_t rg_timers_count(const struct rg_timers *);
  * is the given now.  At most max handlers (0: no limit); returns how many ran. */
 size_t rg_timers_run(struct rg_timers *, rg_ms now, size_t max);
 
+/* Set the time to now (never backwards), and run nothing. */
+void rg_timers_set_now(struct rg_timers *, rg_ms now);
+
 /* For the simulator: go to the earliest deadline if it is not after until, and run
  * just that one.  false, and the time is until, when there is none. */
 bool rg_timers_step(struct rg_timers *, rg_ms until);

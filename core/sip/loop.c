@@ -12,7 +12,7 @@
 
 #include "sip/compat.h"
 
-enum { ENDS = 8, TIMERS_A_TURN = 1024, MOST_FDS = 1 << 20 };
+enum { ENDS = 8, TIMERS_A_TURN = 1024, MOST_FDS = 1 << 20, STALL_MS = 100, CATCH_UP_MS = 20 };
 
 struct watch {
 	struct sip_loop *loop;
@@ -32,7 +32,7 @@ struct sip_loop {
 	struct rg_timers *timers;
 	GPtrArray *watch; /* by descriptor */
 	int timer_fd, signal_fd, post_fd;
-	rg_ms armed;
+	rg_ms armed, catch_up; /* timers wait until the latter */
 	unsigned depth;
 	struct {
 		sip_call_h *h;
@@ -63,16 +63,34 @@ bool sip_loop_in_turn(const struct sip_loop *l)
 	return l->depth;
 }
 
+/* After a stall what has come meanwhile is read before what fell due is run: an answer that
+ * waits in a socket is no silence of the server's. */
+static bool catching_up(struct sip_loop *l, rg_ms now)
+{
+	rg_ms next = rg_timers_next(l->timers);
+
+	if (next < now - STALL_MS && rg_now(l->timers) < now - STALL_MS)
+		l->catch_up = now + CATCH_UP_MS;
+	return now < l->catch_up;
+}
+
 void sip_loop_enter(struct sip_loop *l)
 {
-	if (!l->depth++)
-		rg_timers_run(l->timers, sip_loop_clock(), TIMERS_A_TURN);
+	rg_ms now;
+
+	if (l->depth++)
+		return;
+	now = sip_loop_clock();
+	if (catching_up(l, now))
+		rg_timers_set_now(l->timers, now);
+	else
+		rg_timers_run(l->timers, now, TIMERS_A_TURN);
 }
 
 /* Only an earlier deadline needs a system call: a later one costs one idle wake-up. */
 static void arm(struct sip_loop *l)
 {
-	rg_ms next = rg_timers_next(l->timers);
+	rg_ms next = MAX(rg_timers_next(l->timers), l->catch_up);
 	struct itimerspec at = { .it_interval = { 0, 0 } };
 
 	if (next >= l->armed)

@@ -477,6 +477,29 @@ static void a_retransmission_is_told(void **state)
 	assert_string_equal(t.request[0], t.request[1]);
 }
 
+static bool one_request(void)
+{
+	return t.requests >= 1;
+}
+
+static void an_answer_before_a_stall_counts(void **state)
+{
+	struct reg_message r = request(&d, 1);
+	rg_ms end;
+
+	(void)state;
+	t.script = busy;
+	assert_int_equal(send_register(&r), 0);
+	assert_true(run_until(one_request));
+	assert_int_equal(t.answers, 0); /* it waits in the socket */
+	for (end = sip_loop_clock() + 700; sip_loop_clock() < end;)
+		; /* past T1 */
+	assert_true(run_until(one_answer));
+	assert_false(run_for(50, never));
+	assert_int_equal(t.answer[0].a.code, 503);
+	assert_int_equal(t.requests, 1);
+}
+
 static void forgotten_is_forgotten(void **state)
 {
 	const struct reg_port *p = sip_stack_port(t.stack);
@@ -783,6 +806,7 @@ int main(void)
 		TEST(late_answer),
 		TEST(late_for_a_former_account),
 		TEST(a_retransmission_is_told),
+		TEST(an_answer_before_a_stall_counts),
 		TEST(forgotten_is_forgotten),
 		TEST(a_closed_port_is_noticed_at_once),
 		TEST(many_at_a_closed_port),
