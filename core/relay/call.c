@@ -81,9 +81,12 @@ void call_weigh(struct call *c)
 
 struct call *call_new(struct relay *r, const struct sip_hop *hop, const struct sip_head *h)
 {
-	struct call *c = g_new0(struct call, 1);
 	enum method m = relay_method(h->method);
+	struct call *c;
 
+	if (m != M_INVITE && r->standing >= RELAY_STANDING_MOST)
+		return NULL;
+	c = g_new0(struct call, 1);
 	c->relay = r;
 	c->leg[CALLEE].side = CALLEE;
 	c->ends = RG_NEVER;
@@ -101,6 +104,7 @@ struct call *call_new(struct relay *r, const struct sip_hop *hop, const struct s
 	c->initial = exchange_new(c, NULL, CALLER, m, hop, h);
 	if (c->initial) {
 		r->calls += c->invite;
+		r->standing += !c->invite;
 		return c;
 	}
 	call_free(c);
@@ -154,6 +158,7 @@ static void call_over(struct call *c)
 		if (c->invite && !p->confirmed) /* an early dialog is over with its INVITE */
 			p->lease = 0;
 	c->relay->calls -= c->invite;
+	c->relay->standing -= !c->invite;
 	media_forget(c, NULL);
 	media_remove(c);
 	c->media = REG_MEDIA_DIRECT;

@@ -45,6 +45,7 @@ enum method {
 enum {
 	RELAY_TAG = 27,		/* characters of a tag of ours */
 	RELAY_CALLS_MOST = 1 << 20,
+	RELAY_STANDING_MOST = 1 << 16, /* subscriptions and requests that stand alone among them */
 	FORKS_MOST = 32,	/* pairs of a call, all its attempts counted */
 	EXCHANGES_MOST = 64,	/* of one side of a call at a time; BYEs are let through */
 	CHALLENGES_MOST = 2,	/* answered, of one attempt */
@@ -196,7 +197,7 @@ struct relay {
 	rg_ms media_warned;
 	rg_ms no_tcp[64];	/* until then; see send.c */
 	uint64_t last_id;
-	uint32_t calls;		/* of INVITE, not over */
+	uint32_t calls, standing; /* of INVITE, of other requests; not over */
 	size_t bytes;		/* weights of all calls */
 	bool draining;
 	char scratch[5][512];	/* of relay_call_info */

@@ -6,6 +6,7 @@
 enum {
 	GRACE_MS = 32 * 1000,	     /* for the last NOTIFY of a subscription */
 	REFER_LEASE_MS = 180 * 1000, /* RFC 3515 names none: until the first NOTIFY says one */
+	LEASE_MOST_S = 86400,	     /* whoever wants more refreshes it */
 };
 
 /* ---- how long --------------------------------------------------------------------------- */
@@ -52,7 +53,7 @@ static void on_timer(void *arg)
 
 static rg_ms after(const struct call *c, uint32_t s)
 {
-	return call_now(c) + (rg_ms)s * 1000 + GRACE_MS;
+	return call_now(c) + (rg_ms)MIN(s, (uint32_t)LEASE_MOST_S) * 1000 + GRACE_MS;
 }
 
 static void session_timer(struct pair *p, const struct sip_head *answer)
@@ -78,7 +79,7 @@ static void notified(struct pair *p, const struct sip_head *request)
 	expires = span_param(v, "expires");
 	if (span_is(span_trim(word), "terminated"))
 		p->lease = 0;
-	else if (expires.n && span_number(expires, INT32_MAX / 2, &s))
+	else if (expires.n && span_number(expires, UINT32_MAX, &s))
 		p->lease = after(p->call, s);
 	else if (!p->lease)
 		p->lease = call_now(p->call) + REFER_LEASE_MS;
@@ -90,7 +91,7 @@ static void subscribed(struct pair *p, const struct sip_head *request,
 	uint32_t s = answer->expires != UINT32_MAX ? answer->expires :
 		     request->expires != UINT32_MAX ? request->expires : 3600;
 
-	p->lease = after(p->call, MIN(s, (uint32_t)INT32_MAX / 2));
+	p->lease = after(p->call, s);
 }
 
 void session_accepted(struct exchange *x, const struct sip_head *request,

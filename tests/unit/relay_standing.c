@@ -108,6 +108,49 @@ static void a_subscription(void **state)
 	all_gone();
 }
 
+/* Nobody is remembered for ever because of what a notifier grants. */
+static void a_subscription_for_years(void **state)
+{
+	(void)state;
+	subscribe("4000000000");
+	pass(80000 * 1000);
+	notify(&w.callee, &w.caller, "active;expires=4294967295", "one");
+	pass(86431999);
+	assert_int_equal(w.records, 0);
+	pass(1);
+	assert_int_equal(w.records, 1);
+	all_gone();
+}
+
+/* They are many, and calls find room all the same. */
+static void too_many(void **state)
+{
+	enum { MOST = 65536 };
+	unsigned refused = 0;
+
+	(void)state;
+	w.park = w.careless = true;
+	for (int i = 0; i < MOST + 2; i++) {
+		open_with(&w.caller, i & 1 ? "SUBSCRIBE" : "MESSAGE", "Event: x\r\n", "");
+		for (struct letter *l; (l = unread_for(&w.caller)); w.unread--) {
+			refused += strstr(l->text, "SIP/2.0 503 ") == l->text &&
+				   strstr(l->text, "\r\nRetry-After: ");
+			l->read = true;
+		}
+	}
+	assert_int_equal(refused, 2);
+	w.park = false;
+	open_with(&w.caller, "INVITE", "", OFFER);
+	expect(&w.caller, "SIP/2.0 100");
+	reply(&w.callee, expect(&w.callee, "INVITE "), "486 Busy Here", "b", "", "");
+	expect(&w.callee, "ACK ");
+	pass(40000);
+	open_with(&w.caller, "MESSAGE", "", "");
+	reply(&w.callee, expect(&w.callee, "MESSAGE "), "200 OK", "b", "", "");
+	w.unread = 0;
+	all_gone();
+}
+
 static void a_subscription_that_runs_out(void **state)
 {
 	(void)state;
@@ -184,7 +227,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_message), T(a_message_to_the_next_server),
 		T(a_message_that_waits), T(a_subscription),
-		T(a_subscription_that_runs_out), T(the_notify_is_first), T(a_fetch),
+		T(a_subscription_that_runs_out), T(a_subscription_for_years), T(too_many), T(the_notify_is_first), T(a_fetch),
 		T(a_subscription_that_is_refused), T(a_refer_of_its_own),
 	};
 
