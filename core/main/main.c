@@ -311,6 +311,9 @@ static int run(struct app *app)
 		if (control_open(app))
 			rc = EXIT_CANNOT_START;
 	}
+	/* whoever is answered now finds all accounts there */
+	while (!rc && reg_engine_applying(app->engine))
+		rg_timers_run(app->timers, sip_loop_clock(), 64);
 	if (!rc) {
 		rg_notice("regwayd %s: %u accounts, %zu plugins", RG_VERSION,
 			  app->gen->conf->n_account, policy_modules_count(app->gen->modules));
