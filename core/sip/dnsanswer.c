@@ -285,3 +285,40 @@ int dns_answer_read(struct dns_answer *a, const uint8_t *msg, size_t len, const 
 		strcpy(a->alias, alias);
 	}
 }
+
+/* MNAME, RNAME, then five numbers of 32 bits, MINIMUM the last (RFC 1035 3.3.13). */
+static uint32_t minimum(const struct message *m, const struct record *r)
+{
+	char name[DNS_NAME];
+	size_t at = r->data;
+	const uint8_t *p;
+
+	if (!read_name(m, &at, name) || !read_name(m, &at, name) ||
+	    at + 20 != r->data + r->size)
+		return UINT32_MAX;
+	p = m->p + at + 16;
+	return (uint32_t)get16(p) << 16 | get16(p + 2);
+}
+
+uint32_t dns_answer_negative(const uint8_t *msg, size_t len)
+{
+	struct message m;
+	struct record r;
+	size_t at, authority;
+
+	if (!open_message(&m, msg, len))
+		return UINT32_MAX;
+	at = m.first;
+	authority = get16(msg + 8);
+	for (size_t i = 0; i < m.answers + authority && i < RECORDS_READ; i++) {
+		uint32_t least;
+
+		if (!read_record(&m, &at, &r))
+			return UINT32_MAX;
+		if (i < m.answers || r.type != DNS_SOA || r.class != CLASS_IN)
+			continue;
+		least = minimum(&m, &r);
+		return least < r.ttl ? least : r.ttl;
+	}
+	return UINT32_MAX;
+}

@@ -1,7 +1,7 @@
 /*
  * dnsanswer.h -- reads the records of a name out of a DNS message (RFC 1035 4.1; SRV: RFC
  * 2782; NAPTR: RFC 3403, as RFC 3263 4.1 uses it).  Follows the aliases that are in the
- * message; linear in its bytes but for their number.
+ * message; linear in its bytes but for their number.  RFC 2308 for answers that have none.
  */
 #ifndef RG_SIP_DNSANSWER_H
 #define RG_SIP_DNSANSWER_H
@@ -12,7 +12,7 @@
 
 #include "base/addr.h"
 
-enum { DNS_A = 1, DNS_CNAME = 5, DNS_AAAA = 28, DNS_SRV = 33, DNS_NAPTR = 35 };
+enum { DNS_A = 1, DNS_CNAME = 5, DNS_SOA = 6, DNS_AAAA = 28, DNS_SRV = 33, DNS_NAPTR = 35 };
 
 enum {
 	DNS_NAME = 256,	  /* of a name in text, terminator included */
@@ -48,6 +48,10 @@ void dns_answer_begin(struct dns_answer *);
  * DNS_ALIASES. */
 int dns_answer_read(struct dns_answer *a, const uint8_t *msg, size_t len, const char *name,
 		    uint16_t type);
+
+/* For how long an answer without records says that there are none, s: the lesser of TTL and
+ * MINIMUM of its SOA record (RFC 2308 5); UINT32_MAX: it has none. */
+uint32_t dns_answer_negative(const uint8_t *msg, size_t len);
 
 /* host ("host.example" or "host.example.") in lower case without the last dot.  false: not
  * a host name; nothing that is none goes to a name server, where it might mean something

@@ -8,7 +8,8 @@
 
 enum { NAMES = 16384, BYTES = 32 << 20 };
 enum { TTL_LEAST = 1, TTL_MOST = 86400, TTL_HOSTS = 30 }; /* s */
-enum { NONE_MS = 10000, FAILED_MS = 5000, ALIASES_MS = 3000 };
+enum { NONE = 10, NONE_MOST = 60 }; /* s */
+enum { FAILED_MS = 5000, ALIASES_MS = 3000 };
 enum { PREFIX = 6 }; /* of a key: view and type */
 
 TAILQ_HEAD(names, dns_name);
@@ -200,11 +201,13 @@ static void found(struct dnscache *c, struct dns_name *name, const struct dns_an
 	settle(c, name);
 }
 
-/* An answer, too: what was good before is so no more (RFC 8767 4). */
-static void found_none(struct dnscache *c, struct dns_name *name)
+/* An answer, too: what was good before is so no more (RFC 8767 4).  Not for the hours that
+ * some zones ask for: who has just entered a name wants the line to register. */
+static void found_none(struct dnscache *c, struct dns_name *name, uint32_t ttl)
 {
+	ttl = ttl == UINT32_MAX ? NONE : CLAMP(ttl, TTL_LEAST, NONE_MOST);
 	set_records(c, name, NULL);
-	name->believed = now_of(c) + NONE_MS;
+	name->believed = now_of(c) + (rg_ms)ttl * 1000;
 	settle(c, name);
 }
 
@@ -250,14 +253,15 @@ static void flight_end(struct flight *f)
 	g_free(f);
 }
 
-static void outcome(struct dnscache *c, struct dns_name *name, int status, bool late)
+static void outcome(struct dnscache *c, struct dns_name *name, int status, uint32_t negative,
+		    bool late)
 {
 	if (status == ARES_SUCCESS && c->answer.n)
 		found(c, name, &c->answer);
 	else if (late)
 		return;
 	else if (status == ARES_SUCCESS || status == ARES_ENOTFOUND || status == ARES_ENODATA)
-		found_none(c, name);
+		found_none(c, name, negative);
 	else
 		failed(c, name, status);
 }
@@ -268,6 +272,7 @@ static void answered(void *arg, int status, const uint8_t *msg, size_t len, bool
 	struct dnscache *c = f->c;
 	struct dns_name *name = f->name;
 	bool late = name->flight != f;
+	uint32_t negative = UINT32_MAX;
 
 	if (!last) {
 		name->flight = NULL;
@@ -286,8 +291,10 @@ static void answered(void *arg, int status, const uint8_t *msg, size_t len, bool
 			return;
 		status = ARES_EBADRESP;
 	}
+	if ((status == ARES_ENOTFOUND || status == ARES_ENODATA) && len)
+		negative = dns_answer_negative(msg, len);
 	flight_end(f);
-	outcome(c, name, status, late);
+	outcome(c, name, status, negative, late);
 	unused(c, name, &name->flights);
 }
 
@@ -310,7 +317,7 @@ static bool in_hosts_file(struct dnscache *c, struct dns_name *name)
 	if (a->n)
 		found(c, name, a);
 	else
-		found_none(c, name);
+		found_none(c, name, UINT32_MAX);
 	return true;
 }
 

@@ -379,7 +379,7 @@ static void answered(void *arg, int status, int timeouts, unsigned char *msg, in
 		return;
 	q->out--;
 	if (is_answer(status)) {
-		tell(q, status, msg, (size_t)len);
+		tell(q, status, msg, msg && len > 0 ? (size_t)len : 0);
 		return;
 	}
 	q->status = status;

@@ -82,6 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check(a, types[i],
 		      dns_answer_read(a, data + 2, size - 2, names[data[1] % 4], types[i]));
 	}
+	dns_answer_negative(data + 2, size - 2);
 	walk();
 	return 0;
 }

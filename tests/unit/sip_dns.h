@@ -27,7 +27,8 @@
 #include "sip/resolver.h"
 
 enum { TOKENS = 512, WATCHES = 16, MESSAGE = 16384, PATIENCE_MS = 10000 };
-enum { A = 1, CNAME = 5, AAAA = 28, SRV = 33 /* "PRIORITY WEIGHT PORT TARGET" */,
+enum { A = 1, CNAME = 5, SOA = 6 /* MINIMUM: goes with an answer without records */,
+       AAAA = 28, SRV = 33 /* "PRIORITY WEIGHT PORT TARGET" */,
        NAPTR = 35 /* "ORDER PREFERENCE FLAGS SERVICE REPLACEMENT" */ };
 enum { NXDOMAIN = 1000, SERVFAIL, MUTE, GARBAGE, CUT /* after a CNAME */,
        TRUNCATED /* over UDP */, HOLD /* until release() */, MANY /* addresses: data */,
@@ -144,6 +145,11 @@ static inline size_t put_record(uint8_t *p, const char *name, int type, uint32_t
 		}
 		*p++ = 0; /* no regular expression */
 		p += put_name(p, text[2]);
+	} else if (type == SOA) {
+		memset(p, 0, 2 + 16); /* names of the root, four numbers */
+		p += 2 + 16;
+		p += put16(p, (unsigned)atoi(data) >> 16);
+		p += put16(p, (unsigned)atoi(data) & 0xffff);
 	} else {
 		p += put_name(p, data);
 	}
@@ -202,6 +208,17 @@ static const struct rr *special(const struct rr *zone, const char *name, int typ
 	return NULL;
 }
 
+/* The authority section of an answer without records; its end. */
+static inline uint8_t *put_soa(const struct rr *zone, const char *name, uint8_t *out, uint8_t *p)
+{
+	const struct rr *r = special(zone, name, SOA);
+
+	if (!r)
+		return p;
+	put16(out + 8, 1);
+	return p + put_record(p, "test", SOA, r->ttl, r->data);
+}
+
 static inline size_t reply_to(const struct rr *zone, const uint8_t *q, uint8_t *out, int tcp)
 {
 	char name[256];
@@ -219,7 +236,7 @@ static inline size_t reply_to(const struct rr *zone, const uint8_t *q, uint8_t *
 		return 0;
 	if (special(zone, name, SERVFAIL) || special(zone, name, NXDOMAIN)) {
 		out[3] = (uint8_t)(0x80 | (special(zone, name, SERVFAIL) ? 2 : 3));
-		return end;
+		return (size_t)(put_soa(zone, name, out, out + end) - out);
 	}
 	if (special(zone, name, OLD) && q[11]) {
 		out[3] = 0x81; /* format error */
@@ -232,6 +249,8 @@ static inline size_t reply_to(const struct rr *zone, const uint8_t *q, uint8_t *
 	p = out + end;
 	n = put_records(zone, name, q[end - 3], &p, 12);
 	put16(out + 6, special(zone, name, GARBAGE) ? 7 : n);
+	if (!n)
+		p = put_soa(zone, name, out, p);
 	return (size_t)(p - out);
 }
 

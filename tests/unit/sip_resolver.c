@@ -231,6 +231,37 @@ static void no_such_name_is_remembered_shortly(void **state)
 	}
 }
 
+/* For the lesser of the SOA's TTL and MINIMUM, and a minute at most. */
+static void no_such_name_is_remembered_as_told(void **state)
+{
+	static const struct {
+		struct rr rr[3];
+		unsigned s;
+	} is[] = {
+		{ { { "x.test", NXDOMAIN, 0, "" }, { "x.test", SOA, 300, "30" } }, 30 },
+		{ { { "x.test", NXDOMAIN, 0, "" }, { "x.test", SOA, 20, "300" } }, 20 },
+		{ { { "x.test", SOA, 300, "3" } }, 3 },
+		{ { { "x.test", NXDOMAIN, 0, "" }, { "x.test", SOA, 3600, "86400" } }, 60 },
+		{ { { "x.test", NXDOMAIN, 0, "" }, { "x.test", SOA, 0, "0" } }, 1 },
+	};
+	struct world *w = *state;
+
+	for (size_t i = 0; i < sizeof is / sizeof *is; i++) {
+		unsigned asked = w->asked;
+
+		w->zone = is[i].rr;
+		assert_int_equal(lookup(w, "x.test")->n, 0);
+		w->offset += is[i].s * 1000 - 900;
+		lookup(w, "x.test");
+		assert_int_equal(w->asked, asked + 1);
+		w->offset += 1000;
+		w->zone = good;
+		assert_addrs(lookup(w, "x.test"), "192.0.2.1:5060");
+		assert_int_equal(w->asked, asked + 2);
+		w->offset += 60000;
+	}
+}
+
 static void a_failure_is_remembered_shortly(void **state)
 {
 	struct world *w = *state;
@@ -472,6 +503,7 @@ static void every_cut_and_every_byte_changed(void **state)
 			exact[i] = (uint8_t)v;
 			dns_answer_begin(&a);
 			dns_answer_read(&a, exact, len, "alias.test", A);
+			dns_answer_negative(exact, len);
 			assert_in_range(a.n, 0, DNS_RECORDS);
 		}
 	free(exact);
@@ -494,6 +526,7 @@ int main(void)
 		T(again_goes_past_the_cache),
 		T(one_query_for_all_who_ask),
 		T(no_such_name_is_remembered_shortly),
+		T(no_such_name_is_remembered_as_told),
 		T(a_failure_is_remembered_shortly),
 		T(the_last_good_answer_outlives_its_ttl),
 		T(a_failure_does_not_spoil_a_fresh_answer),
