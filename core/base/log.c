@@ -1,5 +1,6 @@
 #include "base/log.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -9,19 +10,21 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BURST = 20, WINDOW_S = 10, FORMATS = 64, LINE = 1024 };
+enum { BURST = 20, WINDOW_S = 10, FORMATS = 256, NEAR = 8, LINE = 1024 };
 
-/* A bucket a format string, found by its address. */
+/* A bucket a format string, in one of NEAR places that its address tells. */
 struct bucket {
 	const char *key; /* only compared: it may be gone */
 	const char *fmt;
 	int64_t since;
+	uint64_t used; /* when, by number */
 	unsigned n;
 };
 
 static int level = 6;
 static void (*to)(int, const char *);
 static struct bucket bucket[FORMATS];
+static unsigned unread; /* lines */
 
 void rg_log_level(int prio)
 {
@@ -59,24 +62,70 @@ static bool journal(void)
 	return is;
 }
 
-static void emit(int prio, const char *text)
+/* A reader that hangs holds up nobody: what it does not take is lost, and counted. */
+static bool readable(void)
+{
+	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	return poll(&p, 1, 0) > 0;
+}
+
+static void put(int prio, const char *text)
 {
 	char line[LINE + 8];
-	int n;
+	int n = journal() ? snprintf(line, sizeof line, "<%d>%s\n", prio, text)
+			  : snprintf(line, sizeof line, "%s\n", text);
+
+	if (n > 0 && write(STDERR_FILENO, line, (size_t)n) < 0)
+		return; /* nobody reads: nothing can be done about it */
+}
+
+static void emit(int prio, const char *text)
+{
+	char lost[64];
 
 	if (to) {
 		to(prio, text);
 		return;
 	}
-	n = journal() ? snprintf(line, sizeof line, "<%d>%s\n", prio, text)
-		    : snprintf(line, sizeof line, "%s\n", text);
-	if (n > 0 && write(STDERR_FILENO, line, (size_t)n) < 0)
-		return; /* nobody reads: nothing can be done about it */
+	if (!readable()) {
+		unread++;
+		return;
+	}
+	if (unread) {
+		snprintf(lost, sizeof lost, "(%u lines lost: nobody read them)", unread);
+		unread = 0;
+		put(4, lost);
+		emit(prio, text);
+		return;
+	}
+	put(prio, text);
+}
+
+/* That of the key, or the one that was unused for the longest time. */
+static struct bucket *bucket_of(const char *key)
+{
+	static uint64_t uses;
+	size_t at = ((uintptr_t)key >> 3) % FORMATS;
+	struct bucket *b = &bucket[at];
+
+	for (size_t i = 0; i < NEAR; i++) {
+		struct bucket *x = &bucket[(at + i) % FORMATS];
+
+		if (x->key == key) {
+			b = x;
+			break;
+		}
+		if (x->used < b->used)
+			b = x;
+	}
+	b->used = ++uses;
+	return b;
 }
 
 static bool held_back(const char *key, const char *fmt, int prio)
 {
-	struct bucket *b = &bucket[((uintptr_t)key >> 3) % FORMATS];
+	struct bucket *b = bucket_of(key);
 	struct timespec ts;
 	char text[128];
 
@@ -87,7 +136,7 @@ static bool held_back(const char *key, const char *fmt, int prio)
 				 strcmp(b->fmt, "%s") ? b->fmt : "the lines before");
 			emit(prio, text);
 		}
-		*b = (struct bucket){ key, fmt, ts.tv_sec, 0 };
+		*b = (struct bucket){ key, fmt, ts.tv_sec, b->used, 0 };
 	}
 	return ++b->n > BURST;
 }

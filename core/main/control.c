@@ -16,6 +16,7 @@
 #include "base/log.h"
 
 enum { CLIENTS = 64, LINE_MOST = 64 << 10, BACKLOG = 128, STREAM_MOST = 1 << 20 };
+enum { PAUSE_MS = 1000 }; /* out of descriptors */
 
 struct control_conn {
 	struct control *control;
@@ -33,6 +34,7 @@ struct control {
 	int fd;
 	char *path;
 	GPtrArray *conns;
+	struct rg_timer pause;
 };
 
 static void conn_events(struct control_conn *c);
@@ -238,16 +240,32 @@ static void welcome(struct control *ctl, int s)
 	conn_events(c);
 }
 
+static void accept_ready(int fd, int events, void *arg);
+
+static void resume(void *arg)
+{
+	struct control *ctl = arg;
+
+	(void)sip_loop_fd(ctl->app->loop, ctl->fd, SIP_READ, accept_ready, ctl);
+}
+
 static void accept_ready(int fd, int events, void *arg)
 {
+	struct control *ctl = arg;
+	struct rg_timers *timers = ctl->app->timers;
 	int s;
 
 	(void)events;
 	for (int n = 0; n < CLIENTS; n++) {
 		s = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (s < 0)
-			return;
-		welcome(arg, s);
+			break;
+		welcome(ctl, s);
+	}
+	if (s < 0 && errno != EAGAIN) { /* it would be told again and again */
+		rg_warn("control socket: %s", g_strerror(errno));
+		sip_loop_fd(ctl->app->loop, fd, 0, NULL, NULL);
+		rg_timer_set(timers, &ctl->pause, rg_now(timers) + PAUSE_MS, resume, ctl);
 	}
 }
 
@@ -307,6 +325,7 @@ void control_close(struct app *app)
 		return;
 	while (ctl->conns->len)
 		conn_free(g_ptr_array_index(ctl->conns, 0));
+	rg_timer_stop(app->timers, &ctl->pause);
 	sip_loop_fd(app->loop, ctl->fd, 0, NULL, NULL);
 	close(ctl->fd);
 	unlink(ctl->path);

@@ -2,6 +2,7 @@
  * others open, held within bounds. */
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -43,7 +44,7 @@ struct sip_tcp {
 	GHashTable *listener; /* by number */
 	GHashTable *faults;   /* TLS to a peer that fails: key -> how often */
 	GPtrArray *dirty;
-	unsigned accepted, shaking;
+	unsigned accepted, accepted_most, shaking;
 	gint64 rest; /* no handshake goes on before, us */
 	char room[ROOM];
 };
@@ -63,11 +64,22 @@ static gboolean key_equal(gconstpointer a, gconstpointer b)
 	       !strcmp(x->tls_name, y->tls_name);
 }
 
+/* Half of the descriptors stay for what is ours: registrars, DNS, a reload. */
+static unsigned accepted_most(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) || r.rlim_cur / 2 > ACCEPTED_MOST)
+		return ACCEPTED_MOST;
+	return (unsigned)r.rlim_cur / 2;
+}
+
 struct sip_tcp *sip_tcp_new(struct sip_carrier *c)
 {
 	struct sip_tcp *t = g_new0(struct sip_tcp, 1);
 
 	t->c = c;
+	t->accepted_most = accepted_most();
 	t->contexts = sip_tls_contexts_new();
 	t->lost = sip_lost_new(c);
 	t->conn = g_hash_table_new(NULL, NULL);
@@ -374,7 +386,7 @@ static bool make_room(struct sip_tcp *t, const struct rg_addr *peer)
 	GHashTableIter it;
 	gpointer p;
 
-	if (!shaking && t->accepted < ACCEPTED_MOST)
+	if (!shaking && t->accepted < t->accepted_most)
 		return true;
 	g_hash_table_iter_init(&it, t->conn);
 	while (g_hash_table_iter_next(&it, NULL, &p)) {
@@ -434,6 +446,7 @@ static void ready(int fd, int events, void *arg)
 
 		if (one < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
 				errno == ENOMEM)) { /* it would be told again and again */
+			rg_warn("no connection can be accepted: %s", g_strerror(errno));
 			sip_loop_fd(l->tcp->c->loop, fd, 0, NULL, NULL);
 			rg_timer_set(timers, &l->pause, rg_now(timers) + PAUSE_MS, resume, l);
 			return;
