@@ -6,7 +6,9 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 CC      ?= cc
 CFLAGS  ?= -O2 -g
 V       ?=
+# What is built is named; V=1 shows the commands.
 Q        = $(if $(V),,@)
+SAY      = @$(if $(V),:,printf '  %-5s %s\n')
 SAN     ?=
 WERROR  ?=
 
@@ -66,14 +68,19 @@ all: $(PROGRAMS) $(PLUGINS)
 help:
 	@sed -n 's/^## //p' Makefile
 
-## all        build the programs and the plugins (no network, no root)
-## run        install what is missing, build, show a demo until Ctrl-C
-## check      install what is missing, build, run every test
+## all              build the programs and the plugins (no network, no root); V=1 shows how
+## run              install what is missing, build, show a demo until Ctrl-C
+## check            install what is missing, build, run every test
 ## SAN=address,undefined check    the same under sanitizers, in build-san/
-## lint format coverage docs      as they say
+## deps test-deps   only install the packages that are missing
+## install uninstall              DESTDIR and PREFIX respected; no package is made here
 ## fuzz T=NAME [FUZZ_S=60]        one fuzz target
-## bench      benchmarks against peers, as tables and build/bench/*.json
-## install uninstall              DESTDIR and PREFIX respected
+## bench            benchmarks against peers, as tables and build/bench/*.json
+## lint             include directions, the plugins' symbols, columns
+## format           of the lines that were changed
+## coverage         a test run with line and branch counts, in build-cov/
+## docs             docs/parameters.md, from the schema
+## clean            remove the build folders
 
 # ---- objects -------------------------------------------------------------------
 $(B)/core/sip/%.o: EXTRA = $(RE_DEFS)
@@ -81,6 +88,7 @@ $(B)/core/relay/%.o: EXTRA = $(RE_DEFS)
 $(B)/core/main/%.o: EXTRA = $(RE_DEFS)
 $(B)/core/%.o: core/%.c Makefile
 	@mkdir -p $(@D)
+	$(SAY) CC $<
 	$(Q)$(CC) $(ALLCFLAGS) $(EXTRA) -MMD -MP -c $< -o $@
 
 # The prefix is compiled in: "make" and then "make install PREFIX=/usr" must not keep the old one.
@@ -99,14 +107,18 @@ endef
 $(foreach l,$(LAYERS),$(eval $(call archive,$(l))))
 
 $(B)/regwayd: $(call obj,main) $(DAEMON)
-	$(CC) $(ALLCFLAGS) $(LDFLAGS) $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS) -o $@
+	$(SAY) LINK $@
+	$(Q)$(CC) $(ALLCFLAGS) $(LDFLAGS) $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS) -o $@
 $(B)/regwayctl: $(call obj,ctl) $(call LIBS_OF,base)
-	$(CC) $(ALLCFLAGS) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -o $@
+	$(SAY) LINK $@
+	$(Q)$(CC) $(ALLCFLAGS) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -o $@
 $(B)/regwaysim: $(call obj,sim) $(ENGINE)
-	$(CC) $(ALLCFLAGS) $(LDFLAGS) $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS) -o $@
+	$(SAY) LINK $@
+	$(Q)$(CC) $(ALLCFLAGS) $(LDFLAGS) $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS) -o $@
 $(B)/plugins/%.so: plugins/%.c core/include/regway/plugin.h Makefile
 	@mkdir -p $(@D)
-	$(CC) $(PLUGCFLAGS) $< $(PLUGLDFLAGS) $(PLUGLIBS_$*) -o $@
+	$(SAY) SO $<
+	$(Q)$(CC) $(PLUGCFLAGS) $< $(PLUGLDFLAGS) $(PLUGLIBS_$*) -o $@
 
 # ---- tests ---------------------------------------------------------------------
 # tests/unit/LAYER_NOUN.c links the layer and those below it; tests/policy/test_*.c
@@ -123,28 +135,34 @@ DEP_main   = relay sip reg policy conf base
 define unit
 $(B)/tests/unit/$(1): tests/unit/$(1).c $(call LIBS_OF,$(DEP_$(firstword $(subst _, ,$(1)))))
 	@mkdir -p $$(@D)
-	$$(CC) $$(TESTFLAGS) $$(RE_DEFS) -MMD -MP $$< -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $$(LIBS) -lcmocka -o $$@
+	$$(SAY) TEST $$<
+	$$(Q)$$(CC) $$(TESTFLAGS) $$(RE_DEFS) -MMD -MP $$< -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $$(LIBS) -lcmocka -o $$@
 endef
 $(foreach t,$(notdir $(UNIT)),$(eval $(call unit,$(t))))
 
 $(B)/static/%.o: plugins/%.c core/include/regway/plugin.h Makefile
 	@mkdir -p $(@D)
-	$(CC) $(filter-out -fvisibility=hidden,$(PLUGCFLAGS)) -DRG_STATIC -c $< -o $@
+	$(SAY) CC $<
+	$(Q)$(CC) $(filter-out -fvisibility=hidden,$(PLUGCFLAGS)) -DRG_STATIC -c $< -o $@
 # Policies whose core side is not there yet: built for the tests only, statically and
 # as objects for the loader's tests.
 TEST_PLUGIN_SRC := $(sort $(wildcard tests/policy/plugins/*.c))
 TEST_PLUGINS = $(TEST_PLUGIN_SRC:tests/policy/plugins/%.c=$(B)/tests/plugins/%.so)
 $(B)/static/tests/%.o: tests/policy/plugins/%.c core/include/regway/plugin.h Makefile
 	@mkdir -p $(@D)
-	$(CC) $(filter-out -fvisibility=hidden,$(PLUGCFLAGS)) -DRG_STATIC -c $< -o $@
+	$(SAY) CC $<
+	$(Q)$(CC) $(filter-out -fvisibility=hidden,$(PLUGCFLAGS)) -DRG_STATIC -c $< -o $@
 $(B)/tests/plugins/%.so: tests/policy/plugins/%.c core/include/regway/plugin.h Makefile
 	@mkdir -p $(@D)
-	$(CC) $(PLUGCFLAGS) $< $(PLUGLDFLAGS) -o $@
+	$(SAY) SO $<
+	$(Q)$(CC) $(PLUGCFLAGS) $< $(PLUGLDFLAGS) -o $@
 $(B)/tests/policy/%.o: tests/policy/%.c $(wildcard tests/policy/*.h) core/include/regway/plugin.h
 	@mkdir -p $(@D)
-	$(CC) $(TESTFLAGS) -DRG_STATIC -c $< -o $@
+	$(SAY) CC $<
+	$(Q)$(CC) $(TESTFLAGS) -DRG_STATIC -c $< -o $@
 $(B)/tests/policy/test_%: $(B)/tests/policy/test_%.o $(patsubst tests/policy/%.c,$(B)/tests/policy/%.o,$(filter-out tests/policy/test_%,$(wildcard tests/policy/*.c))) $(PLUGIN_SRC:plugins/%.c=$(B)/static/%.o) $(TEST_PLUGIN_SRC:tests/policy/plugins/%.c=$(B)/static/tests/%.o)
-	$(CC) $(TESTFLAGS) $^ $(foreach p,$(PLUGIN_SRC:plugins/%.c=%),$(PLUGLIBS_$(p))) -lcmocka -o $@
+	$(SAY) TEST $@
+	$(Q)$(CC) $(TESTFLAGS) $^ $(foreach p,$(PLUGIN_SRC:plugins/%.c=%),$(PLUGLIBS_$(p))) -lcmocka -o $@
 
 test-programs: $(UNIT) $(POLICY) $(TEST_PLUGINS)
 
