@@ -60,8 +60,9 @@ struct sip_memo *sip_memo_for(struct reg_dialogue *d, const struct rg_addr *serv
 	return m;
 }
 
-/* All lines of a field as one, or NULL; one that is too long is not kept at all. */
-static char *joined(const struct sip_head *h, enum sip_field f)
+/* All lines of a field as one, or NULL.  What is too long is not kept at all, but for those of
+ * which the first values do: then as many as there is room for. */
+static char *joined(const struct sip_head *h, enum sip_field f, bool first)
 {
 	struct span line, value;
 	GString *s = NULL;
@@ -72,6 +73,8 @@ static char *joined(const struct sip_head *h, enum sip_field f)
 	s = g_string_new(NULL);
 	while (sip_next(h, f, &at, &line)) {
 		while (span_value(&line, &value)) {
+			if (first && s->len + 2 + value.n > SIP_MEMO_TEXT)
+				break;
 			if (s->len)
 				g_string_append(s, ", ");
 			for (size_t i = 0; i < value.n; i++)
@@ -85,7 +88,7 @@ static char *joined(const struct sip_head *h, enum sip_field f)
 /* As joined(), each value once: a proxy takes two that are equal for a forgery (403). */
 static char *joined_once(const struct sip_head *h, enum sip_field f)
 {
-	char *all = joined(h, f);
+	char *all = joined(h, f, false);
 	struct span rest = { all, all ? strlen(all) : 0 }, value;
 	GString *s = g_string_new(NULL);
 
@@ -120,11 +123,11 @@ static void info(struct digest *d, struct span v)
 void sip_memo_take(struct sip_memo *m, const struct sip_head *h)
 {
 	if (h->first[H_SERVICE_ROUTE] || m->service_route)
-		replace(&m->service_route, joined(h, H_SERVICE_ROUTE));
+		replace(&m->service_route, joined(h, H_SERVICE_ROUTE, false));
 	if (h->first[H_PATH] || m->path)
-		replace(&m->path, joined(h, H_PATH));
+		replace(&m->path, joined(h, H_PATH, false));
 	if (h->first[H_P_ASSOCIATED_URI] || m->associated)
-		replace(&m->associated, joined(h, H_P_ASSOCIATED_URI));
+		replace(&m->associated, joined(h, H_P_ASSOCIATED_URI, true));
 	info(m->www, sip_value(h, H_AUTHENTICATION_INFO));
 	info(m->proxy, sip_value(h, H_PROXY_AUTHENTICATION_INFO));
 }

@@ -7,7 +7,7 @@
 #include "sip/digest.h"
 #include "sip/precheck.h"
 
-enum { SIP_MEMO_TEXT = 2048 }; /* most bytes kept of a list of URIs */
+enum { SIP_MEMO_TEXT = 2048 }; /* most bytes kept of a list of URIs; of routes all or none */
 
 struct sip_memo {
 	struct rg_addr server;

@@ -18,8 +18,8 @@ static const struct {
 	{ "Call-ID", 7, H_CALL_ID, true, SIP_SHORT_MOST },
 	{ "i", 1, H_CALL_ID, true, SIP_SHORT_MOST },
 	{ "CSeq", 4, H_CSEQ, true, SIP_SHORT_MOST },
-	{ "Contact", 7, H_CONTACT, false, SIP_LINE_MOST },
-	{ "m", 1, H_CONTACT, false, SIP_LINE_MOST },
+	{ "Contact", 7, H_CONTACT, false, SIP_LIST_MOST },
+	{ "m", 1, H_CONTACT, false, SIP_LIST_MOST },
 	{ "Expires", 7, H_EXPIRES, true, SIP_SHORT_MOST },
 	{ "Min-Expires", 11, H_MIN_EXPIRES, true, SIP_SHORT_MOST },
 	{ "Max-Forwards", 12, H_MAX_FORWARDS, true, SIP_SHORT_MOST },
@@ -36,7 +36,7 @@ static const struct {
 	{ "Proxy-Authorization", 19, H_PROXY_AUTHORIZATION, false, SIP_LINE_MOST },
 	{ "Service-Route", 13, H_SERVICE_ROUTE, false, SIP_LINE_MOST },
 	{ "Path", 4, H_PATH, false, SIP_LINE_MOST },
-	{ "P-Associated-URI", 16, H_P_ASSOCIATED_URI, false, SIP_LINE_MOST },
+	{ "P-Associated-URI", 16, H_P_ASSOCIATED_URI, false, SIP_LIST_MOST },
 	{ "Route", 5, H_ROUTE, false, SIP_LINE_MOST },
 	{ "Record-Route", 12, H_RECORD_ROUTE, false, SIP_LINE_MOST },
 	{ "Require", 7, H_REQUIRE, false, SIP_LINE_MOST },
@@ -197,7 +197,7 @@ static const char *header_line(struct sip_head *h, const char *p, const char *e)
 	size_t len = token_len(p, e);
 	const char *colon = p + len;
 	struct span v;
-	const char *fault = NULL;
+	const char *fault;
 	int row;
 
 	if (h->lines == SIP_LINES_MOST)
@@ -206,8 +206,6 @@ static const char *header_line(struct sip_head *h, const char *p, const char *e)
 		colon++;
 	if (!len || len > 255 || colon == e || *colon != ':')
 		return "malformed header line";
-	if (e - p > SIP_LINE_MOST)
-		fault = line_long;
 	v = span_trim((struct span){ colon + 1, (size_t)(e - colon - 1) });
 	row = row_of(p, len);
 	*l = (struct sip_line){
@@ -218,10 +216,9 @@ static const char *header_line(struct sip_head *h, const char *p, const char *e)
 		.field = row < 0 ? H_OTHER : fields[row].field,
 	};
 	h->lines++; /* noted even if it is too long: an answer repeats some of them */
+	fault = e - p > (row < 0 ? (ptrdiff_t)SIP_LINE_MOST : fields[row].most) ? line_long : NULL;
 	if (row < 0)
 		return fault;
-	if (e - p > fields[row].most)
-		fault = line_long;
 	if (h->first[l->field])
 		return fields[row].single ? "header given twice" : fault;
 	h->first[l->field] = h->lines;

@@ -16,6 +16,7 @@ enum {
 	SIP_HEADER_MOST = 16384,  /* of its header, blank line included */
 	SIP_START_MOST = 1024,	  /* of the start line */
 	SIP_LINE_MOST = 4096,	  /* of a header line with its continuations */
+	SIP_LIST_MOST = 16384,	  /* of those that tell all bindings, or all numbers of a trunk */
 	SIP_SHORT_MOST = 256,	  /* of lines that hold a number or an identifier */
 	SIP_NAME_MOST = 1024,	  /* of To and From */
 	SIP_METHOD_MOST = 64,	  /* of a method's name */

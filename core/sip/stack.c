@@ -29,9 +29,28 @@ struct sip_stack {
 	struct sip_parts parts;
 	sip_stack_trace_h *trace;
 	void *trace_arg;
+	rg_ms complained; /* of an answer that cannot be read */
 };
 
+enum { COMPLAINTS_MS = 60000 };
+
 /* ---- from the network -------------------------------------------------------------------- */
+
+/* Whoever waits for it will say "no answer"; this is why.  Not for each of a flood. */
+static void complain(struct sip_stack *s, const struct sip_hop *hop, const char *data, size_t len,
+		     const char *why)
+{
+	rg_ms now = rg_now(s->timers);
+	char text[RG_ADDR_TEXT];
+
+	rg_debug("%s: malformed message: %s", rg_addr_text(&hop->peer, text), why);
+	if (len < 8 || memcmp(data, "SIP/2.0 ", 8) ||
+	    (s->complained && now - s->complained < COMPLAINTS_MS))
+		return;
+	s->complained = now;
+	rg_warn("%s: an answer cannot be read and is dropped: %s", rg_addr_text(&hop->peer, text),
+		why);
+}
 
 static void received(void *arg, const struct sip_hop *hop, char *data, size_t len)
 {
@@ -39,7 +58,6 @@ static void received(void *arg, const struct sip_hop *hop, char *data, size_t le
 	struct sip_head h;
 	const char *why;
 	enum sip_verdict v = sip_precheck(&h, data, len, &why);
-	char text[RG_ADDR_TEXT];
 
 	if (v == SIP_FINE) {
 		if (h.request)
@@ -49,7 +67,7 @@ static void received(void *arg, const struct sip_hop *hop, char *data, size_t le
 		return;
 	}
 	s->stats.malformed++;
-	rg_debug("%s: malformed message: %s", rg_addr_text(&hop->peer, text), why);
+	complain(s, hop, data, len, why);
 	if (v != SIP_HOPELESS)
 		sip_uas_malformed(&s->uas, hop, &h, v, why);
 }
