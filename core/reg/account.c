@@ -38,6 +38,7 @@ static struct reg_account *slab_take(struct reg_engine *e)
 void queue_push(struct reg_engine *e, struct reg_queue *q, struct reg_account *a)
 {
 	a->next = 0;
+	a->prev = q->tail;
 	if (q->tail)
 		account_at(e, q->tail)->next = a->id;
 	else
@@ -53,30 +54,29 @@ struct reg_account *queue_pop(struct reg_engine *e, struct reg_queue *q)
 	if (!a)
 		return NULL;
 	q->head = a->next;
-	if (!q->head)
+	if (q->head)
+		account_at(e, q->head)->prev = 0;
+	else
 		q->tail = 0;
 	q->n--;
 	a->next = 0;
 	return a;
 }
 
-/* O(n): only for accounts that leave while they wait, which is rare. */
 void queue_remove(struct reg_engine *e, struct reg_queue *q, struct reg_account *a)
 {
-	struct reg_account *before = NULL, *x = account_at(e, q->head);
+	struct reg_account *before = account_at(e, a->prev), *after = account_at(e, a->next);
 
-	for (; x && x != a; x = account_at(e, x->next))
-		before = x;
-	if (!x)
-		return;
 	if (before)
 		before->next = a->next;
 	else
 		q->head = a->next;
-	if (q->tail == a->id)
-		q->tail = before ? before->id : 0;
+	if (after)
+		after->prev = a->prev;
+	else
+		q->tail = a->prev;
 	q->n--;
-	a->next = 0;
+	a->next = a->prev = 0;
 }
 
 void members_init(struct reg_members *m)
@@ -313,6 +313,8 @@ bool account_move(struct reg_engine *e, struct reg_account *a, struct reg_gen *g
 		a->tried = a->forbade = 0; /* of the servers it has left */
 		a->rounds = a->forbidden = 0;
 	}
+	if (!fits)
+		a->n_mark = 0; /* they name policies by their place */
 	gen_use(gen);
 	gen_leave(e, a->gen);
 	a->gen = gen;

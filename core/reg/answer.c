@@ -185,7 +185,7 @@ void reg_answered(struct reg_engine *e, uint64_t token, const struct reg_answer 
 	a->waits = WAITS_NOT;
 	e->busy--;
 	if (s)
-		server_leave(e, s, ans, r->sent_at);
+		server_leave(e, s, r, ans);
 	if (a->state == RG_UNREGISTERING) {
 		a->last_code = ans->code;
 		a->reason = reason_intern(e, ans->reason);
@@ -193,6 +193,10 @@ void reg_answered(struct reg_engine *e, uint64_t token, const struct reg_answer 
 		round_over(e, a, RG_NEXT);
 		return;
 	}
+	/* A list without the server came into force meanwhile: when this round is over a
+	 * search begins, which is remembered. */
+	if ((!s || set_rank(a->set, s->id) < 0) && success(ans))
+		fsm_do(e, a, RG_DO_RESTART);
 	if (s && success(ans)) {
 		bound(e, a, s, ans);
 		return;
@@ -204,7 +208,8 @@ void reg_answered(struct reg_engine *e, uint64_t token, const struct reg_answer 
 	if (ans->code >= 200 && ans->code < 300) {
 		struct reg_answer lie = *ans;
 
-		lie.reason = ans->bound ? "granted no time" : "the answer has no binding of ours";
+		lie.reason = success(ans) ? "the server has left the proxy set"
+			     : ans->bound ? "granted no time" : "the answer has no binding of ours";
 		v = answer_failed(e, a, &lie);
 	} else if (!unwanted(e, a) && round_resends(e, a, ans)) {
 		return;

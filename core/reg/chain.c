@@ -3,6 +3,8 @@
 
 #include "base/log.h"
 
+enum { FIRST_OF = 128 }; /* rg_todo.whom in the core: and the place of the link */
+
 struct seen {
 	struct rg_view v;
 	struct rg_account acc;
@@ -199,17 +201,24 @@ void chain_request(struct reg_engine *e, struct reg_account *a, struct rg_reques
 	}
 }
 
-/* The members of the asking policy's group are told, later and in slices; the other
- * actions are left. */
-static void tell(struct reg_engine *e, struct reg_share *share, struct rg_act *act, uint8_t from)
+/* Group actions are the asking policy's: members are told later, in slices; what is for
+ * the first says by which link of the chain.  Changed actions of policies before it are
+ * its own, too. */
+static void of_group(struct reg_engine *e, const struct reg_account *a, unsigned link,
+		     struct rg_act *act)
 {
-	uint8_t n = from;
+	struct reg_share *share = a->link[link].share;
+	uint8_t n = 0;
 
-	for (uint8_t i = from; i < act->n && i < RG_TODOS; i++) {
-		if (act->todo[i].whom != RG_MEMBERS)
-			act->todo[n++] = act->todo[i];
-		else if (share)
+	for (uint8_t i = 0; i < act->n && i < RG_TODOS; i++) {
+		struct rg_todo t = act->todo[i];
+
+		if (t.whom == RG_MEMBERS && share)
 			walk_share(e, share);
+		if (t.whom == RG_FIRST)
+			t.whom = (uint8_t)(FIRST_OF + link);
+		if (t.whom != RG_MEMBERS)
+			act->todo[n++] = t;
 	}
 	act->n = n;
 }
@@ -241,11 +250,8 @@ void chain_event(struct reg_engine *e, struct reg_account *a, const struct rg_ev
 			chain_mark(a, (uint8_t)(i + 1), WHAT_VERDICT, act->verdict);
 		if (act->n > n && act->n <= RG_TODOS)
 			chain_mark(a, (uint8_t)(i + 1), WHAT_DO, act->todo[n].verb);
-		if (act->n > n)
-			tell(e, a->link[i].share, act, n);
+		of_group(e, a, i, act);
 	}
-	if (act->n > RG_TODOS)
-		act->n = RG_TODOS;
 }
 
 void chain_admit(struct reg_engine *e, struct reg_account *a, const struct rg_dialog *d,
@@ -261,18 +267,11 @@ void chain_admit(struct reg_engine *e, struct reg_account *a, const struct rg_di
 	for (unsigned i = 0; i < a->chain->n; i++)
 		if (link_policy(a, i)->admit && !has_left(a, i)) {
 			link_policy(a, i)->admit(ctx(a, &s, i), d, v, &act);
+			of_group(e, a, i, &act);
 			*by = v->code == code ? *by : link_policy(a, i)->m.name;
 			code = v->code;
 		}
 	chain_act(e, a, &act);
-}
-
-static struct reg_share *share_of(const struct reg_account *a)
-{
-	for (unsigned i = a->chain->n; i-- > 0;)
-		if (a->link[i].share)
-			return a->link[i].share;
-	return NULL;
 }
 
 static void act_later(struct reg_engine *e, struct reg_account *a, const struct rg_todo *t)
@@ -282,22 +281,25 @@ static void act_later(struct reg_engine *e, struct reg_account *a, const struct 
 	account_timer(e, a);
 }
 
+/* The first of the group that a link shares; NULL: there is none. */
+static struct reg_account *first_of(struct reg_engine *e, const struct reg_account *a, uint8_t whom)
+{
+	const struct reg_share *s = whom >= FIRST_OF && whom - FIRST_OF < a->chain->n
+					    ? a->link[whom - FIRST_OF].share : NULL;
+
+	return s ? account_at(e, s->first_id) : NULL;
+}
+
 void chain_act(struct reg_engine *e, struct reg_account *a, const struct rg_act *act)
 {
 	for (unsigned i = 0; i < act->n; i++) {
 		const struct rg_todo *t = &act->todo[i];
-		struct reg_share *share = t->whom == RG_SELF ? NULL : share_of(a);
+		struct reg_account *to = t->whom == RG_SELF ? a : first_of(e, a, t->whom);
 
-		if (t->whom == RG_SELF) {
-			if (t->after_ms)
-				act_later(e, a, t);
-			else
-				fsm_do(e, a, t->verb);
-		} else if (share && t->whom == RG_MEMBERS) {
-			walk_share(e, share);
-		} else if (share && account_at(e, share->first_id)) {
-			fsm_do(e, account_at(e, share->first_id), t->verb);
-		}
+		if (to && t->after_ms)
+			act_later(e, to, t);
+		else if (to)
+			fsm_do(e, to, t->verb);
 	}
 }
 

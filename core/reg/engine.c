@@ -103,6 +103,7 @@ static void walks_drop(struct reg_engine *e)
 	while ((w = g_queue_pop_head(&e->walks))) {
 		if (w->of)
 			w->of->walks--;
+		e->hands -= w->hand != NULL;
 		g_free(w);
 	}
 	rg_timer_stop(e->timers, &e->walk);
@@ -196,23 +197,22 @@ static void by_hand_refresh(struct reg_engine *e, struct reg_account *a)
 		fsm_do(e, a, RG_DO_RESTART);
 }
 
+/* All of them take their time, and what comes after waits for its turn. */
 static uint32_t each(struct reg_engine *e, const char *name,
 		     void (*h)(struct reg_engine *, struct reg_account *))
 {
-	uint32_t n = 0, pos = name && e->gen ? conf_account_find(e->gen->conf, name) : 0;
-	uint32_t end = name ? pos + 1 : e->n_order;
+	struct reg_account *a = name ? account_find(e, name) : NULL;
+	uint32_t n = 0;
 
-	if (!e->gen || (name && pos == CONF_NONE))
-		return 0;
-	for (; pos < end; pos++) {
-		struct reg_account *a = account_at(e, e->order[pos]);
-
-		if (!a || a->dying)
-			continue;
-		n++;
+	if (a && a->dying)
+		a = NULL;
+	if (a && !e->hands)
 		h(e, a);
-	}
-	return n;
+	else if (a || !name)
+		walk_hand(e, a ? a->id : 0, h);
+	for (uint32_t pos = 0; !name && pos < e->n_order; pos++)
+		n += account_at(e, e->order[pos]) != NULL;
+	return n + (a != NULL);
 }
 
 uint32_t reg_engine_register(struct reg_engine *e, const char *name)

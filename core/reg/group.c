@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/log.h"
 
@@ -272,20 +271,16 @@ void share_moved(struct reg_engine *e, struct reg_account *a)
 
 /* ---- walks --------------------------------------------------------------------------- */
 
-static int64_t clock_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
-
 static void walk_one(struct reg_engine *e, struct reg_walk *w, uint32_t id)
 {
 	struct reg_account *a = account_at(e, id);
 
 	if (!a || a->dying || (w->received && strcmp(a->conf->contact_address, "received")))
 		return;
+	if (w->hand) {
+		w->hand(e, a);
+		return;
+	}
 	if (w->bound_at) {
 		if (w->bound_at == WALK_UNBOUND ? !a->registrar && a->state == RG_BACKOFF
 						: a->registrar == w->bound_at)
@@ -296,17 +291,28 @@ static void walk_one(struct reg_engine *e, struct reg_walk *w, uint32_t id)
 		fsm_tell(e, a, &w->ev);
 }
 
+/* The account that it comes to next; false: it is through. */
+static bool walk_next(struct reg_walk *w, uint32_t *id)
+{
+	GArray *ids = w->share ? w->share->member : w->of ? w->of->id : NULL;
+
+	if (w->at >= (ids ? ids->len : w->end))
+		return false;
+	*id = ids ? g_array_index(ids, uint32_t, w->at) : w->at + 1;
+	w->at++;
+	return true;
+}
+
 static void walk(void *arg)
 {
 	struct reg_engine *e = arg;
-	int64_t end = clock_us() + 1000 * SLICE_MS;
-	unsigned n = 0;
+	struct reg_slice slice = slice_begin(e);
 
 	while (!g_queue_is_empty(&e->walks)) {
 		struct reg_walk *w = g_queue_peek_head(&e->walks);
-		GArray *ids = w->share ? w->share->member : w->of->id;
+		uint32_t id;
 
-		if (w->at >= ids->len) {
+		if (!walk_next(w, &id)) {
 			if (w->share && w->share->again) {
 				w->share->again = false;
 				w->at = 0;
@@ -314,14 +320,15 @@ static void walk(void *arg)
 			}
 			if (w->of)
 				w->of->walks--;
-			else
+			if (w->share)
 				w->share->told = false;
+			e->hands -= w->hand != NULL;
 			g_queue_pop_head(&e->walks);
 			g_free(w);
 			continue;
 		}
-		walk_one(e, w, g_array_index(ids, uint32_t, w->at++));
-		if (!e->opt.exact && ++n % 64 == 0 && clock_us() > end)
+		walk_one(e, w, id);
+		if (slice_over(&slice))
 			break;
 	}
 	if (!g_queue_is_empty(&e->walks))
@@ -372,6 +379,18 @@ void walk_received(struct reg_engine *e, struct reg_members *m, uint32_t server)
 	w->bound_at = server;
 	w->verb = RG_DO_REFRESH;
 	w->received = true;
+}
+
+void walk_hand(struct reg_engine *e, uint32_t only,
+	       void (*hand)(struct reg_engine *, struct reg_account *))
+{
+	struct reg_walk *w = g_new0(struct reg_walk, 1);
+
+	w->hand = hand;
+	w->at = only ? only - 1 : 0;
+	w->end = only ? only : e->n_slab;
+	e->hands++;
+	walk_push(e, w);
 }
 
 /* Members are told once, however often it is asked for before they are; those who had

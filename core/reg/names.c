@@ -186,11 +186,30 @@ static void answered(struct reg_set *set, struct reg_name *x, const struct reg_r
 	tell(set, x, stale);
 }
 
+/* Those who asked later wait for another answer. */
+static void serve(void *arg)
+{
+	struct reg_set *set = arg;
+	struct reg_slice slice = slice_begin(set->e);
+
+	while (set->answered && set->unresolved.n) {
+		struct reg_account *a = queue_pop(set->e, &set->unresolved);
+
+		set->answered--;
+		a->waits = WAITS_NOT;
+		round_begin(set->e, a, a->start);
+		if (slice_over(&slice))
+			break;
+	}
+	if (set->answered && set->unresolved.n)
+		rg_timer_set(set->e->timers, &set->serve, rg_now(set->e->timers) + 1, serve, set);
+	else
+		set->answered = 0;
+}
+
 void reg_resolved(struct reg_engine *e, uint64_t token, const struct reg_resolved *addr, size_t n)
 {
 	struct reg_set *set = g_hash_table_lookup(e->probes, &token);
-	struct reg_queue waiting;
-	struct reg_account *a;
 
 	if (!set)
 		return;
@@ -205,12 +224,8 @@ void reg_resolved(struct reg_engine *e, uint64_t token, const struct reg_resolve
 	resolve_plan(set);
 	if (set->resolving)
 		return;
-	waiting = set->unresolved;
-	memset(&set->unresolved, 0, sizeof set->unresolved);
-	while ((a = queue_pop(e, &waiting))) {
-		a->waits = WAITS_NOT;
-		round_begin(e, a, a->start);
-	}
+	set->answered = set->unresolved.n;
+	serve(set);
 }
 
 /* ---- configuration ----------------------------------------------------------------- */
@@ -229,7 +244,9 @@ void names_clear(struct reg_set *set)
 	set->names = NULL;
 	set->n_names = 0;
 	set->resolving = false;
+	set->answered = 0;
 	rg_timer_stop(set->e->timers, &set->resolve);
+	rg_timer_stop(set->e->timers, &set->serve);
 }
 
 static bool same_transport(const struct conf_proxy_ip *p, const struct conf_proxy_ip *q)

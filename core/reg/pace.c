@@ -6,20 +6,11 @@
 #include "reg/reg.h"
 
 #include <math.h>
-#include <time.h>
 
 enum {
 	BACKLOG = 256, /* accounts of a set that wait for a window: no more are started */
 	BURST_MS = 100 /* tokens do not pile up beyond this */
 };
-
-static int64_t clock_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
 
 static void refill(double *tokens, rg_ms *at, rg_ms now, uint32_t rate)
 {
@@ -82,8 +73,8 @@ static bool start_one(struct reg_engine *e, struct reg_set *set, rg_ms *wait)
 
 void pace_pump(struct reg_engine *e)
 {
-	uint32_t rate = e->gen ? e->gen->conf->gateway.register_rate : 0, idle = 0, n = 0;
-	int64_t end = clock_us() + 1000 * SLICE_MS;
+	uint32_t rate = e->gen ? e->gen->conf->gateway.register_rate : 0, idle = 0;
+	struct reg_slice slice = slice_begin(e);
 	rg_ms wait = RG_NEVER;
 
 	if (rate)
@@ -106,7 +97,7 @@ void pace_pump(struct reg_engine *e)
 			g_queue_push_tail(&e->ring, set);
 		else
 			set->queued = false;
-		if (++n % 64 == 0 && clock_us() > end) {
+		if (slice_over(&slice)) {
 			wait = 1;
 			break;
 		}

@@ -23,6 +23,7 @@ struct reg_pool {
 	uint32_t *owner; /* account ids, by port; pages of it that are not used cost nothing */
 	struct reg_queue waiting;
 	struct rg_timer serve;
+	bool taken; /* the last one could not be opened, which was said */
 };
 
 static bool leased(const struct reg_pool *p, uint32_t port)
@@ -67,11 +68,14 @@ static struct reg_pool *pool_of(struct reg_engine *e, const struct reg_account *
 static void serve(void *arg)
 {
 	struct reg_pool *p = arg;
-	struct reg_account *a;
+	bool got = true;
 
-	while (p->n_free && (a = queue_pop(p->e, &p->waiting))) {
+	while (got && p->n_free && p->waiting.n) {
+		struct reg_account *a = queue_pop(p->e, &p->waiting);
+
 		a->port_pool = NULL;
 		ports_lease(p->e, a);
+		got = a->port_pool != p; /* else none of the free ones can be opened now */
 		fsm_rethink(p->e, a);
 	}
 }
@@ -81,9 +85,10 @@ static int open_port(struct reg_pool *p, uint16_t port)
 	uint32_t at = position(p);
 	int err = p->e->port->open_port ? p->e->port->open_port(p->e->port->arg, at, port) : 0;
 
-	if (err)
+	if (err && !p->taken)
 		rg_warn("UDP port %u of SIP interface %s: %s", port, p->interface,
 			g_strerror(err));
+	p->taken = err != 0;
 	return err;
 }
 

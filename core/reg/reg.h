@@ -9,6 +9,7 @@
  *   keepalive.c  when servers are probed, and what that says of them
  *   probe.c      a probe before it is written
  *   pace.c       who may start a round now
+ *   slice.c      long work in small pieces
  *   chain.c      hooks of the policies, actions, the explanation
  *   account.c    one account: memory, timer, view
  *   fsm.c        its states
@@ -45,8 +46,6 @@
 #include "reg/limit.h"
 #include "reg/route.h"
 
-enum { SLICE_MS = 5 };
-
 #define TRUNK_GROUP "trunk group " /* begins the name of a trunk group's reg_group */
 
 /* A configuration and its chains.  It goes when no account and no request uses it
@@ -64,7 +63,7 @@ struct reg_members {
 	uint32_t holes, walks;
 };
 
-struct reg_queue { /* of accounts, through reg_account.next */
+struct reg_queue { /* of accounts, through reg_account.next and .prev */
 	uint32_t head, tail, n;
 };
 
@@ -93,6 +92,7 @@ struct reg_server {
 	uint32_t unanswered;	/* transactions in a row */
 	uint64_t trial;		/* token of the one REGISTER let through while silent */
 	struct reg_queue waiting;
+	uint32_t waited;	/* of them: when it was found down */
 	struct rg_timer drain;	/* gives the waiting their turn, or "no answer" */
 
 	struct reg_set *keeper; /* set whose keep-alive parameters apply, or NULL */
@@ -135,6 +135,8 @@ struct reg_set {
 	struct rg_timer resolve;
 	bool resolving;
 	struct reg_queue unresolved; /* accounts that wait for the answer */
+	uint32_t answered;	     /* the first of them: it has come */
+	struct rg_timer serve;	     /* they go on, in slices */
 	struct reg_members members;  /* accounts that register through it */
 	GPtrArray *groups;	     /* reg_group on this set */
 	uint32_t turn;		     /* round robin: whose it is */
@@ -222,7 +224,7 @@ struct reg_note { /* a transition, 8 bytes */
 
 struct reg_account {
 	uint32_t id; /* slab number + 1 */
-	uint32_t next; /* in a queue */
+	uint32_t next, prev; /* in a queue */
 	struct reg_gen *gen;
 	const struct conf_account *conf;
 	const struct policy_chain *chain;
@@ -279,9 +281,10 @@ struct reg_account {
 };
 
 struct reg_walk { /* an event on its way to many accounts, in slices */
-	struct reg_members *of; /* or NULL: share */
+	struct reg_members *of; /* or NULL: share; both NULL: accounts by id, up to end */
 	struct reg_share *share;
-	uint32_t at;
+	uint32_t at, end;
+	void (*hand)(struct reg_engine *, struct reg_account *); /* no event: done by hand */
 	struct rg_event ev;
 	uint32_t bound_at; /* not an event but an action, for those bound at this server */
 	uint8_t verb;	   /* enum rg_verb */
@@ -319,6 +322,7 @@ struct reg_engine {
 	rg_ms tokens_at;
 
 	GQueue walks;
+	uint32_t hands;		/* of them: by hand */
 	struct rg_timer walk;
 
 	uint32_t *load;		/* refreshes due in each second, modulo LOAD_S */
@@ -437,6 +441,14 @@ void pace_cancel(struct reg_engine *, struct reg_account *);
 void pace_kick(struct reg_engine *);
 void pace_pump(struct reg_engine *);
 
+/* ---- slice.c ---- */
+struct reg_slice {
+	int64_t end;
+	unsigned n;
+};
+struct reg_slice slice_begin(const struct reg_engine *); /* in exact time it has no end */
+bool slice_over(struct reg_slice *); /* after each step: leave the rest for later */
+
 /* ---- chain.c ---- */
 enum reg_what { WHAT_ORDER, WHAT_GOAL, WHAT_VERDICT, WHAT_DO };
 enum rg_goal chain_goal(struct reg_engine *, struct reg_account *, const char **by);
@@ -466,8 +478,9 @@ struct reg_server *server_at(struct reg_engine *, uint32_t id);
 void server_health(struct reg_engine *, struct reg_server *, enum rg_health, enum reg_down);
 /* true: send now; false: it waits in the server's queue. */
 bool server_enter(struct reg_engine *, struct reg_server *, struct reg_account *);
-void server_leave(struct reg_engine *, struct reg_server *, const struct reg_answer *,
-		  rg_ms sent_at);
+/* The request of the round was answered, or not. */
+void server_leave(struct reg_engine *, struct reg_server *, const struct reg_round *,
+		  const struct reg_answer *);
 /* A request other than REGISTER was answered there, or not. */
 void server_told(struct reg_engine *, struct reg_server *, bool answered);
 bool server_refuses(const struct reg_server *); /* down and on trial: no answer at once */
@@ -527,6 +540,9 @@ void walk_bound(struct reg_engine *, struct reg_members *, uint32_t server, enum
 /* A refresh of those bound there whose ContactAddress is "received". */
 void walk_received(struct reg_engine *, struct reg_members *, uint32_t server);
 void walk_share(struct reg_engine *, struct reg_share *);
+/* What is done by hand to one account (its id) or to all (0). */
+void walk_hand(struct reg_engine *, uint32_t only,
+	       void (*)(struct reg_engine *, struct reg_account *));
 
 /* ---- trunk.c ---- */
 void trunk_apply(struct reg_engine *);

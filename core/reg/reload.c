@@ -6,7 +6,6 @@
 #include "reg/reg.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "base/log.h"
 
@@ -166,14 +165,6 @@ void reg_plan_counts(const struct reg_plan *p, struct reg_plan_counts *out)
 
 /* ---- commit ---------------------------------------------------------------------------- */
 
-static int64_t clock_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
-
 static void begin(struct reg_engine *e, struct reg_account *a)
 {
 	struct rg_event ev = { .type = RG_EV_START, .code = !e->plan->before };
@@ -269,9 +260,9 @@ static void slice(void *arg)
 {
 	struct reg_engine *e = arg;
 	struct reg_plan *p = e->plan;
-	int64_t end = clock_us() + 1000 * SLICE_MS;
+	struct reg_slice s = slice_begin(e);
 
-	for (unsigned n = 0; e->opt.exact || ++n % 32 || clock_us() < end;) {
+	while (!slice_over(&s)) {
 		if (p->n_leaving) {
 			struct reg_account *a = account_at(e, p->leaving[--p->n_leaving]);
 

@@ -115,10 +115,8 @@ static int send(struct reg_engine *e, struct reg_account *a, struct reg_server *
 	bool more = r->at + 1 < r->list.n || (r->pinned && a->set->n > 1);
 	struct reg_outgoing o;
 	struct reg_message m;
-	int err = ports_open(a);
+	int err;
 
-	if (err)
-		return err;
 	request_make(e, a, s, RG_M_REGISTER,
 		     leaving ? 0 : MAX(account_gateway(a)->registration_time, least(a, s)), more, &o);
 	if (!leaving)
@@ -232,6 +230,13 @@ static void attempt(struct reg_engine *e, struct reg_account *a)
 {
 	struct reg_round *r = a->round;
 
+	if (ports_open(a)) { /* that is no server's fault */
+		a->last_code = 0;
+		a->reason = "its UDP port cannot be opened";
+		a->failures++;
+		round_over(e, a, RG_WAIT);
+		return;
+	}
 	while (r->at < r->list.n) {
 		struct reg_answer none = { .reason = "server is down" };
 		struct reg_server *s = server_at(e, r->list.id[r->at]);
@@ -258,7 +263,7 @@ static void attempt(struct reg_engine *e, struct reg_account *a)
 				return;
 			none.transport_failed = true;
 			none.reason = g_strerror(err);
-			server_leave(e, s, &none, rg_now(e->timers));
+			server_leave(e, s, r, &none);
 			if (round_resends(e, a, &none))
 				return;
 		}
@@ -377,7 +382,7 @@ void round_go(struct reg_engine *e, struct reg_account *a)
 	if (!err)
 		return;
 	none.reason = g_strerror(err);
-	server_leave(e, s, &none, rg_now(e->timers));
+	server_leave(e, s, a->round, &none);
 	if (round_resends(e, a, &none))
 		return;
 	if (a->state != RG_UNREGISTERING)

@@ -77,7 +77,6 @@ static void probe_stop(struct reg_engine *e, struct reg_server *s)
 /* The id is never given to another: whoever remembers it finds nobody. */
 static void server_free(struct reg_engine *e, struct reg_server *s)
 {
-	struct reg_account *a;
 	char *key = server_key(&s->addr, s->interface, s->tls_name);
 
 	g_hash_table_remove(e->server_by_addr, key);
@@ -86,31 +85,34 @@ static void server_free(struct reg_engine *e, struct reg_server *s)
 	probe_stop(e, s);
 	rg_timer_stop(e->timers, &s->drain);
 	e->server->pdata[s->id] = NULL;
-	while ((a = queue_pop(e, &s->waiting))) {
-		a->set->backlog--;
-		round_unanswered(e, a);
-	}
-	pace_kick(e);
 	g_ptr_array_free(s->sets, TRUE);
 	g_free(s);
 }
 
-/* No set names it: it stays while accounts are bound there, to be shown and left. */
+/* No set names it: it stays while accounts are bound there, to be shown and left, and
+ * until those that wait there have been told. */
+static void unused(struct reg_engine *e, struct reg_server *s)
+{
+	if (s->waiting.n)
+		rg_timer_set(e->timers, &s->drain, rg_now(e->timers), drain, s);
+	else if (!s->bound)
+		server_free(e, s);
+}
+
 void server_put(struct reg_engine *e, struct reg_server *s)
 {
 	if (--s->uses)
 		return;
 	s->keeper = NULL;
 	probe_stop(e, s);
-	if (!s->bound)
-		server_free(e, s);
+	unused(e, s);
 }
 
 void server_bound(struct reg_engine *e, struct reg_server *s, int by)
 {
 	s->bound = (uint32_t)((int)s->bound + by);
-	if (!s->bound && !s->uses)
-		server_free(e, s);
+	if (!s->uses)
+		unused(e, s);
 }
 
 /* Position of its interface in the present configuration. */
@@ -141,6 +143,7 @@ void server_health(struct reg_engine *e, struct reg_server *s, enum rg_health he
 		bool loud = health == RG_DOWN || s->health == RG_DOWN;
 
 		s->health = (uint8_t)health;
+		s->waited = health == RG_DOWN ? s->waiting.n : 0;
 		if (loud)
 			rg_notice("server %s %s: %s", rg_addr_text(&s->addr, text),
 				  rg_transport_name(s->addr.transport),
@@ -155,15 +158,22 @@ void server_health(struct reg_engine *e, struct reg_server *s, enum rg_health he
 		rg_timer_set(e->timers, &s->drain, rg_now(e->timers), drain, s);
 }
 
+/* Left three in a row unanswered; keep-alive may have found it down before. */
+static bool silent(const struct reg_server *s)
+{
+	return s->down == DOWN_SILENT ||
+	       (s->down == DOWN_PROBED && !s->believed && s->unanswered >= SILENT_AFTER);
+}
+
 /* A server that fell silent takes one REGISTER at a time, as a trial. */
 bool server_refuses(const struct reg_server *s)
 {
-	return s->down == DOWN_SILENT && s->trial;
+	return silent(s) && s->trial;
 }
 
 bool server_enter(struct reg_engine *e, struct reg_server *s, struct reg_account *a)
 {
-	if (s->down == DOWN_SILENT) {
+	if (silent(s)) {
 		s->trial = a->round->token;
 	} else if (!e->opt.exact && s->in_flight >= s->window) {
 		queue_push(e, &s->waiting, a);
@@ -177,8 +187,11 @@ bool server_enter(struct reg_engine *e, struct reg_server *s, struct reg_account
 void server_unwait(struct reg_engine *e, struct reg_server *s, struct reg_account *a)
 {
 	queue_remove(e, &s->waiting, a);
+	s->waited = MIN(s->waited, s->waiting.n);
 	a->set->backlog--;
-	if (!s->drain.place)
+	if (!s->uses)
+		unused(e, s);
+	else if (!s->drain.place)
 		rg_timer_set(e->timers, &s->drain, rg_now(e->timers), drain, s);
 }
 
@@ -219,29 +232,30 @@ static void widen(struct reg_server *s)
 	}
 }
 
-void server_leave(struct reg_engine *e, struct reg_server *s, const struct reg_answer *ans,
-		  rg_ms sent_at)
+void server_leave(struct reg_engine *e, struct reg_server *s, const struct reg_round *r,
+		  const struct reg_answer *ans)
 {
 	if (s->in_flight)
 		s->in_flight--;
-	s->trial = 0;
+	if (s->trial == r->token)
+		s->trial = 0;
 	if (ans->code) {
 		s->unanswered = 0;
 		keepalive_heard(e, s);
 		if (ans->code == 503)
-			halve(e, s, sent_at, 1);
+			halve(e, s, r->sent_at, 1);
 		else if (ans->repeated)
-			halve(e, s, sent_at, WINDOW_START);
+			halve(e, s, r->sent_at, WINDOW_START);
 		else
 			widen(s);
 	} else {
 		e->counts.unanswered++;
-		halve(e, s, sent_at, 1);
+		halve(e, s, r->sent_at, 1);
 		if (++s->unanswered >= SILENT_AFTER && s->down == DOWN_NOT && !s->believed)
 			server_health(e, s, RG_DOWN, DOWN_SILENT);
 		keepalive_doubts(e, s);
 	}
-	if (s->waiting.n && s->in_flight < s->window && !s->drain.place)
+	if (s->waiting.n && (s->in_flight < s->window || silent(s)) && !s->drain.place)
 		rg_timer_set(e->timers, &s->drain, rg_now(e->timers), drain, s);
 }
 
@@ -256,29 +270,47 @@ void server_told(struct reg_engine *e, struct reg_server *s, bool answered)
 	}
 }
 
+/* Whoever is next gets no place: the server is silent, or was found down since. */
+static bool waits_in_vain(const struct reg_server *s)
+{
+	return silent(s) || s->waited;
+}
+
+/* It goes on at once: with a place, without one, or elsewhere if no list has the server. */
+static bool next_goes_on(struct reg_engine *e, const struct reg_server *s)
+{
+	const struct reg_account *a = account_at(e, s->waiting.head);
+
+	return a && (waits_in_vain(s) || s->in_flight < s->window ||
+		     (!s->sets->len && a->state != RG_UNREGISTERING));
+}
+
 /* Give places to those that wait; if the server is down they are told at once, a
  * slice at a time, and the policies choose the next. */
 static void drain(void *arg)
 {
 	struct reg_server *s = arg;
 	struct reg_engine *e = s->e;
+	struct reg_slice slice = slice_begin(e);
 	struct reg_account *a;
-	uint32_t told = 0;
 
 	s->uses++; /* it may lose its last account below */
-	while (s->waiting.n && told++ < 500) {
-		if (s->down != DOWN_SILENT && s->in_flight >= s->window)
-			break;
+	while (next_goes_on(e, s)) {
+		bool vain = waits_in_vain(s);
+
 		a = queue_pop(e, &s->waiting);
 		a->set->backlog--;
-		if (s->down == DOWN_SILENT) {
+		s->waited -= s->waited != 0;
+		if (vain) {
 			round_unanswered(e, a);
 		} else {
 			s->in_flight++;
 			round_go(e, a);
 		}
+		if (slice_over(&slice))
+			break;
 	}
-	if (s->waiting.n && (s->down == DOWN_SILENT || s->in_flight < s->window))
+	if (next_goes_on(e, s))
 		rg_timer_set(e->timers, &s->drain, rg_now(e->timers) + 1, drain, s);
 	server_put(e, s);
 	pace_pump(e);

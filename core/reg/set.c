@@ -292,7 +292,6 @@ static void changed(struct reg_set *set)
 {
 	struct rg_event ev = { .type = RG_EV_SERVERS };
 
-	keepalive_apply(set->e);
 	for (guint i = 0; i < set->groups->len; i++)
 		group_status(set->e, g_ptr_array_index(set->groups, i));
 	walk_members(set->e, &set->members, &ev);
@@ -300,8 +299,10 @@ static void changed(struct reg_set *set)
 
 void set_renew(struct reg_set *set)
 {
-	if (rebuild(set))
-		changed(set);
+	if (!rebuild(set))
+		return;
+	keepalive_apply(set->e);
+	changed(set);
 }
 
 /* ---- configuration -------------------------------------------------------------------- */
@@ -344,7 +345,9 @@ static void release(struct reg_set *set)
 {
 	struct reg_account *a;
 
-	while (!set->resolving && (a = queue_pop(set->e, &set->unresolved)))
+	if (set->resolving || set->answered)
+		return;
+	while ((a = queue_pop(set->e, &set->unresolved)))
 		pace_queue(set->e, a);
 }
 

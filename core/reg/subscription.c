@@ -8,7 +8,8 @@
 
 enum {
 	EXPIRES_S = 3761, /* RFC 3680 4.3 */
-	LEAST_MS = 5000	  /* between two SUBSCRIBEs, whatever a notifier says */
+	LEAST_MS = 5000,  /* between two SUBSCRIBEs, whatever a notifier says */
+	RETRY_MOST_S = 3600
 };
 
 struct reg_subscription { /* once wanted, kept: a notifier may end bindings as fast as we come */
@@ -37,6 +38,12 @@ static void later(struct reg_subscription *s, rg_ms in)
 	rg_ms at = MAX(rg_now(s->e->timers) + in, s->sent_at + LEAST_MS);
 
 	rg_timer_set(s->e->timers, &s->timer, at, due, s);
+}
+
+/* As long as it asks for, but not for ever. */
+static void retry(struct reg_subscription *s, uint32_t after_s)
+{
+	later(s, 1000 * (rg_ms)MIN(after_s, RETRY_MOST_S));
 }
 
 static void land(struct reg_subscription *s)
@@ -163,7 +170,9 @@ void reg_subscribed(struct reg_engine *e, uint64_t token, uint16_t code, uint32_
 	land(s);
 	g = account_gateway(a);
 	if (code >= 200 && code < 300) {
-		renew(s, g, rg_now(e->timers) + 1000 * (rg_ms)(expires ? expires : EXPIRES_S));
+		if (!expires || expires > EXPIRES_S) /* never longer than asked (RFC 6665 3.1.1) */
+			expires = EXPIRES_S;
+		renew(s, g, rg_now(e->timers) + 1000 * (rg_ms)expires);
 		return;
 	}
 	s->until = 0;
@@ -173,11 +182,11 @@ void reg_subscribed(struct reg_engine *e, uint64_t token, uint16_t code, uint32_
 	if (code == 481) /* the dialog is gone: a new one */
 		later(s, 0);
 	else if (!s->over)
-		later(s, 1000 * (rg_ms)MAX(retry_after, g->retry_time));
+		retry(s, MAX(retry_after, g->retry_time));
 }
 
 /* The subscription has ended: RFC 6665 4.1.3 says what to make of it. */
-static void ended(struct reg_subscription *s, const struct reg_notice *n, uint32_t retry)
+static void ended(struct reg_subscription *s, const struct reg_notice *n, uint32_t usual)
 {
 	s->until = 0;
 	switch (n->reason) {
@@ -189,10 +198,10 @@ static void ended(struct reg_subscription *s, const struct reg_notice *n, uint32
 		break;
 	case REG_R_PROBATION:
 	case REG_R_GIVEUP:
-		later(s, 1000 * (rg_ms)(n->retry_after ? n->retry_after : retry));
+		retry(s, n->retry_after ? n->retry_after : usual);
 		break;
 	default:
-		later(s, n->reason ? 0 : 1000 * (rg_ms)n->retry_after);
+		retry(s, n->reason ? 0 : n->retry_after);
 		break;
 	}
 }

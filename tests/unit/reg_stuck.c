@@ -253,6 +253,49 @@ static void good_bye_cannot_be_sent(void **state)
 	world_free(w);
 }
 
+static int taken(void *arg, uint32_t interface, uint16_t port)
+{
+	(void)interface;
+	(void)port;
+	return ((struct world *)arg)->arg ? EADDRINUSE : 0;
+}
+
+static void closed(void *arg, uint32_t interface, uint16_t port)
+{
+	(void)arg;
+	(void)interface;
+	(void)port;
+}
+
+/* Ports are open while they are needed, and somebody else has taken those of many accounts
+ * meanwhile: the server that they would have asked is as well as before. */
+static void port_is_no_servers_fault(void **state)
+{
+	struct world *w = world_new(false, true);
+	GString *ini = world_ini("RegisterRate = 0\nRefreshJitter = 0");
+	(void)state;
+
+	g_string_append(ini, "[SIPInterface]\nName = outside\nAdditionalUDPPorts = 6000-6009\n"
+			     "AdditionalUDPPortsMode = 1\n");
+	world_write(ini, "Own", "", 1, 1, 10, "UDPPortAssignment = 1");
+	world_write(ini, "Any", "", 1, 1, 1, "");
+	w->port.open_port = taken;
+	w->port.close_port = closed;
+	w->peer[1].code = 500;
+	world_use(w, ini);
+	world_until(w, 2000);
+	assert_int_equal(in_state(w, RG_BACKOFF), 11);
+	w->arg = w; /* the ports were closed, and are taken now */
+	w->peer[1].code = 0;
+	world_until(w, 32500);
+	assert_int_equal(world_counts(w).registered, 1);
+	w->arg = NULL;
+	world_until(w, 120000);
+	assert_int_equal(world_counts(w).registered, 11);
+	assert_int_equal(w->peer[1].probes, 0);
+	world_free(w);
+}
+
 /* It becomes another account twice while the first one's good-bye is unanswered: the last
  * one begins when that is over, not before. */
 static void heir_of_an_heir(void **state)
@@ -312,6 +355,32 @@ static void held_when_the_lease_ends(void **state)
 	world_free(w);
 }
 
+/* A reload takes the server away that is just being asked: its 2xx is no reason to stay
+ * there until the refresh, nor to wait for the retry time. */
+static void answered_by_one_that_left(void **state)
+{
+	(void)state;
+	for (int other = 0; other < 2; other++) { /* it stays in another set, or is gone */
+		struct world *w = world_new(false, false);
+
+		for (int i = 0; i < 2; i++) {
+			GString *ini = world_ini("RegisterRate = 0");
+
+			set_of(ini, "One", 1 + i, "Group");
+			set_of(ini, "Two", other ? 1 : 3, "Other");
+			accounts(ini, "Group", 3);
+			w->peer[1].delay_ms = 3000;
+			world_use(w, ini);
+			world_until(w, 2000);
+		}
+		assert_int_equal(w->peer[1].outstanding, 3);
+		world_until(w, 8000);
+		assert_int_equal(w->peer[2].sent, 3);
+		assert_int_equal(world_counts(w).registered, 3);
+		world_free(w);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -325,6 +394,8 @@ int main(void)
 		cmocka_unit_test(good_bye_cannot_be_sent),
 		cmocka_unit_test(heir_of_an_heir),
 		cmocka_unit_test(held_when_the_lease_ends),
+		cmocka_unit_test(answered_by_one_that_left),
+		cmocka_unit_test(port_is_no_servers_fault),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

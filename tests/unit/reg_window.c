@@ -94,6 +94,47 @@ static void silence_frees_the_queue(void **state)
 	world_free(w);
 }
 
+/* Keep-alive finds it down while hundreds wait for a place: they go elsewhere at once, and
+ * not one after the other as those before them are given up. */
+static void found_down_frees_the_queue(void **state)
+{
+	struct world *w = start("IsProxyHotSwap = 1\nEnableProxyKeepAlive = 1\n"
+				"ProxyKeepAliveTime = 10\nFailureDetectionRetransmissions = 0",
+				500, 1);
+	(void)state;
+
+	w->peer[1].does = SILENT; /* the first 32 are unanswered until 8500 */
+	world_until(w, 3000);
+	assert_true(server(w, 0).health == RG_DOWN);
+	assert_int_equal(server(w, 0).waiting, 0);
+	assert_int_equal(world_counts(w).registered, 500 - 32);
+	world_until(w, 12000);
+	assert_int_equal(world_counts(w).registered, 500);
+	world_free(w);
+}
+
+/* Found down by keep-alive and asked nevertheless, there is nobody else: once three were not
+ * answered it takes one at a time, and nobody queues for it. */
+static void found_down_is_tried(void **state)
+{
+	struct world *w = world_new(false, false);
+	GString *ini = world_ini("RegisterRate = 0");
+	(void)state;
+
+	world_write(ini, "ITSP", "EnableProxyKeepAlive = 1\nProxyKeepAliveTime = 10\n"
+				 "FailureDetectionRetransmissions = 0", 1, 1, 300, "");
+	w->peer[1].does = SILENT;
+	world_use(w, ini);
+	world_until(w, 300000);
+	assert_int_equal(server(w, 0).waiting, 0);
+	assert_in_range(w->peer[1].outstanding, 0, 1);
+	assert_in_range(w->peer[1].sent, 10, 64);
+	w->peer[1].does = OK;
+	world_until(w, 360000);
+	assert_int_equal(world_counts(w).registered, 300);
+	world_free(w);
+}
+
 /* One trial at a time at a silent server; its answer brings it back. */
 static void comes_back(void **state)
 {
@@ -162,6 +203,8 @@ int main(void)
 		cmocka_unit_test(is_capped),
 		cmocka_unit_test(halves),
 		cmocka_unit_test(silence_frees_the_queue),
+		cmocka_unit_test(found_down_frees_the_queue),
+		cmocka_unit_test(found_down_is_tried),
 		cmocka_unit_test(comes_back),
 		cmocka_unit_test(all_silent),
 		cmocka_unit_test(nothing_leaks),
