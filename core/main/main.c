@@ -23,7 +23,7 @@ static const char usage[] =
 	"/regway)\n"
 	"  -p PLUGINDIR  plugins (" RG_PREFIX "/lib/regway/plugins)\n"
 	"  -s SOCKET     control socket (/run/regway/control.sock)\n"
-	"  -S STATEDIR   state (/var/lib/regway)\n"
+	"  -S STATEDIR   for services that keep state (/var/lib/regway)\n"
 	"  -v            log more\n"
 	"  --check       load everything, print the faults, and exit 1 if there are errors\n"
 	"  --dump        print the configuration in canonical form\n"
