@@ -7,23 +7,6 @@
 
 enum { MOST = 1000 };
 
-/* A URI may carry a password (RFC 3261 19.1.1); it is left out. */
-static json_t *uri(const char *s)
-{
-	const char *scheme = strchr(s, ':'), *user = scheme ? scheme + 1 : s;
-	const char *at = strchr(user, '@');
-	const char *colon = memchr(user, ':', at ? (size_t)(at - user) : 0);
-	char *clean;
-	json_t *j;
-
-	if (!colon)
-		return value_text(s);
-	clean = g_strdup_printf("%.*s%s", (int)(colon - s), s, at);
-	j = value_text(clean);
-	g_free(clean);
-	return j;
-}
-
 const char *call_time(int64_t ms, char buf[CALL_TIME])
 {
 	time_t s = (time_t)(ms / 1000);
@@ -63,8 +46,8 @@ json_t *call_row(const struct relay_call_info *x)
 	json_object_set_new(o, "account", value_text(r->account));
 	json_object_set_new(o, "from_group", value_text(r->from_group));
 	json_object_set_new(o, "to_group", value_text(r->to_group));
-	json_object_set_new(o, "from", uri(x->from));
-	json_object_set_new(o, "to", uri(x->to));
+	json_object_set_new(o, "from", value_text(x->from));
+	json_object_set_new(o, "to", value_text(x->to));
 	json_object_set_new(o, "caller", value_address(&x->caller));
 	json_object_set_new(o, "callee", value_address(&x->callee));
 	json_object_set_new(o, "server", value_address(&r->server));

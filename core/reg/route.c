@@ -120,8 +120,8 @@ void route_refuse(struct reg_route *r, uint16_t code, const char *reason, uint32
 {
 	struct reg_refusal x = { .code = code, .reason = reason, .retry_after = retry_after };
 
-	if (r->from && !(r->try && r->try->code))
-		rg_info("%s from %s for '%s' refused: %u%s%s%s%s", method_name(r->method),
+	if (r->from && !(r->try && r->try->code)) /* the relay says it, too: not so often */
+		rg_debug("%s from %s for '%s' refused: %u%s%s%s%s", method_name(r->method),
 			r->from->name, r->words->uri_user, code, *r->rule ? ", " : "", r->rule,
 			*r->policy ? ", " : "", r->policy);
 	park_leave(r);

@@ -50,17 +50,31 @@ static void say(struct relay *r, const struct sip_hop *hop, const struct sip_hea
 	say_of(r, &hop->peer, h->method, why);
 }
 
+static void add(struct out *o, const char *what, const char *value)
+{
+	if (!*value)
+		return;
+	out_str(o, what);
+	out_str(o, value);
+}
+
 void arrival_refused(struct call *c, uint16_t code, const char *reason)
 {
 	struct span method = { call_method(c), strlen(call_method(c)) };
-	char why[SIP_SHORT_MOST];
+	struct reg_route_info r;
+	char why[512], to[SIP_SHORT_MOST];
 	struct out o = { why, why + sizeof why - 1, false };
 
+	reg_route_info(c->route, &r);
 	out_number(&o, code);
 	out_lit(&o, " ");
 	out_str(&o, reason);
 	out_lit(&o, ", for ");
-	out_span(&o, call_target(c));
+	out_str(&o, call_shown_uri(call_target(c), to, sizeof to));
+	add(&o, ", from ", r.from_group);
+	add(&o, ", by ", r.rule);
+	add(&o, ", account ", r.account);
+	add(&o, ", ", r.policy);
 	*o.p = '\0';
 	say_of(c->relay, &c->leg[CALLER].hop.peer, method, why);
 }

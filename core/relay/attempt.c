@@ -273,13 +273,7 @@ static int attempt(struct exchange *x, const struct reg_leg *l)
 	x->challenges = x->redirects = 0;
 	x->moved = x->fallen = false;
 	frame_request(&f, c, &h, l, &hop);
-	if (x->method == M_INVITE && f.o.headers.n) {
-		const char *a = memmem(f.o.headers.p, f.o.headers.n, "Authorization: Digest", 21);
-
-		g_free(x->credentials);
-		x->credentials = a ? g_strndup(a, (size_t)(f.o.headers.p + f.o.headers.n - a)) :
-				     NULL;
-	}
+	exchange_keep_credentials(x, &f);
 	err = exchange_build(x, &h, NULL, &hop, &f);
 	if (!err)
 		media_pass(x, MEDIA_REQUEST, &x->from, &h);

@@ -150,7 +150,7 @@ static void call_over(struct call *c)
 		if (x->over || (!x->waits && !x->ack_waits))
 			continue;
 		if (x->ack_waits)
-			invite_ack_self(x);
+			ack_self(x);
 		exchange_reply(x, 481, NULL, NULL);
 		exchange_over(x);
 	}
@@ -285,21 +285,32 @@ void call_hang_up(struct call *c)
 
 /* ---- the outside's view ----------------------------------------------------------------- */
 
-/* The URI of a From or To value, without parameters. */
-static const char *plain_uri(struct span value, char *buf, size_t size)
+/* RFC 3261 19.1.1: what stands between the user and '@'. */
+static struct span password_of(struct span uri)
 {
+	const char *end = uri.p + uri.n, *user = memchr(uri.p, ':', uri.n);
+	const char *at = user ? memchr(user, '@', (size_t)(end - user)) : NULL;
+	const char *colon = at ? memchr(user + 1, ':', (size_t)(at - user - 1)) : NULL;
+
+	return (struct span){ colon ? colon : end, colon ? (size_t)(at - colon) : 0 };
+}
+
+const char *call_shown_uri(struct span value, char *buf, size_t size)
+{
+	struct out o = { buf, buf + size - 1, false };
 	struct sip_name_addr na;
+	struct span password;
 	struct sip_uri u;
 
-	*buf = '\0';
-	if (!sip_name_addr_parse(value, &na))
-		return buf;
-	if (sip_uri_parse(na.uri, &u) && u.params.n)
-		na.uri.n = (size_t)(u.params.p - na.uri.p);
-	if (na.uri.n < size) {
-		memcpy(buf, na.uri.p, na.uri.n);
-		buf[na.uri.n] = '\0';
+	if (sip_name_addr_parse(value, &na)) {
+		if (sip_uri_parse(na.uri, &u) && u.params.n)
+			na.uri.n = (size_t)(u.params.p - na.uri.p);
+		password = password_of(na.uri);
+		out_mem(&o, na.uri.p, (size_t)(password.p - na.uri.p));
+		na.uri.n -= (size_t)(password.p + password.n - na.uri.p);
+		out_mem(&o, password.p + password.n, na.uri.n);
 	}
+	*(o.full ? buf : o.p) = '\0';
 	return buf;
 }
 
@@ -330,8 +341,8 @@ void call_info(struct call *c, struct relay_call_info *i)
 		.ended_by = enders[c->ended_by],
 		.media = c->media, .anchored = c->anchored,
 	};
-	i->from = plain_uri(call_who(c), r->scratch[0], SIZE);
-	i->to = plain_uri(leg_self(&c->leg[CALLER]), r->scratch[1], SIZE);
+	i->from = call_shown_uri(call_who(c), r->scratch[0], SIZE);
+	i->to = call_shown_uri(leg_self(&c->leg[CALLER]), r->scratch[1], SIZE);
 	i->call_id[0] = text_of(leg_id(&c->leg[CALLER]), r->scratch[2], SIZE);
 	i->call_id[1] = text_of(leg_id(&c->leg[CALLEE]), r->scratch[3], SIZE);
 	i->session_id = text_of((struct span){ c->session_id, sizeof c->session_id },

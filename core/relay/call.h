@@ -11,7 +11,8 @@
  *   exchange.c     a request from one side to the other, and its answers
  *   order.c        what is out of order in a dialog
  *   send.c         how it gets on its way
- *   invite.c       what INVITE has more: 1xx, 2xx until its ACK, timer C, CANCEL
+ *   invite.c       what INVITE has more: 1xx, 2xx, timer C, CANCEL
+ *   ack.c          the 2xx until its ACK, and the ACK
  *   session.c      pairs as sessions and subscriptions: how long, and their end by us
  *   credentials.c  challenges on a leg
  *   replaces.c     calls named in other calls
@@ -248,6 +249,9 @@ struct call *call_new(struct relay *, const struct sip_hop *, const struct sip_h
 const char *call_method(const struct call *);
 struct span call_who(const struct call *);    /* From */
 struct span call_target(const struct call *); /* Request-URI */
+/* The URI of a From or To value, or a URI, as it may be shown: without parameters and
+ * password; what is too long not at all. */
+const char *call_shown_uri(struct span value, char *buf, size_t size);
 /* It has grown or shrunk. */
 void call_weigh(struct call *);
 /* The final answer to the caller was given. */
@@ -288,6 +292,7 @@ struct span leg_write_contact(const struct leg *, const struct sip_head *, struc
 struct frame {
 	struct sip_outbound o;
 	struct out out;
+	struct span credentials; /* of o.headers */
 	char tag[RELAY_TAG], branch[SIP_BRANCH];
 	char scratch[12288];
 };
@@ -402,6 +407,8 @@ bool order_refuses(struct pair *, enum side from, enum method, const struct sip_
 int exchange_build(struct exchange *, const struct sip_head *h, const char *method,
 		   const struct sip_hop *, struct frame *);
 int exchange_put(struct exchange *, struct span body);
+/* Those of an INVITE, for its ACK. */
+void exchange_keep_credentials(struct exchange *, const struct frame *);
 int exchange_send(struct exchange *, const struct sip_head *h, const char *method,
 		  const struct sip_hop *, struct frame *);
 /* Once more, from the handler at SIP_FINAL, with credentials.  uri p NULL: as it was. */
@@ -416,11 +423,6 @@ bool exchange_next_address(struct exchange *, const struct sip_buf *sent);
 void invite_event(struct exchange *, struct sip_client *, const struct sip_event *);
 /* A 1xx or the 2xx goes back. */
 void invite_back(struct exchange *, const struct sip_head *, struct span body);
-void invite_ack(struct exchange *, const struct sip_head *, struct span body);
-void invite_ack_request(struct pair *, enum side, const struct sip_hop *,
-			const struct sip_head *);
-/* The ACK nobody sent, before a BYE. */
-void invite_ack_self(struct exchange *);
 /* cancel: by this one; may be NULL. */
 void invite_cancelled(struct exchange *, const struct sip_head *cancel);
 /* It ends without the callee's answer: this to who asked, CANCEL to the other side. */
@@ -431,6 +433,23 @@ void invite_kill(struct exchange *, const struct sip_hop *, const struct sip_hea
 /* The one of this dialog and side without a final answer, or with this number; NULL: none. */
 struct exchange *invite_pending(const struct pair *, enum side from);
 struct exchange *invite_by_cseq(const struct pair *, enum side from, uint32_t cseq);
+
+/* ---- ack.c ---- */
+
+/* The 2xx went back: it is repeated until its ACK comes; without one the session ends. */
+void ack_wait(struct exchange *);
+/* The ACK of that side came. */
+void ack_request(struct pair *, enum side, const struct sip_hop *, const struct sip_head *);
+/* It goes on, as it came or with another body. */
+void ack_forward(struct exchange *, const struct sip_head *, struct span body);
+/* The one nobody sent, before a BYE. */
+void ack_self(struct exchange *);
+/* The 2xx came again, so the ACK has not got there: once more, over another connection if that
+ * one broke, or to another address of the name. */
+void ack_again(struct exchange *);
+/* Written from h, or h NULL as the frame says, and sent; the caller's, or NULL. */
+struct sip_buf *ack_put(struct exchange *, const struct sip_head *h, struct frame *,
+			const struct sip_hop *);
 
 /* ---- session.c ---- */
 

@@ -190,8 +190,7 @@ void exchange_forward(struct exchange *x, const struct sip_head *h, struct span 
 		frame_names(&f, x->call->relay, h);
 		if (credentials_may(x->call, to, &hop.peer))
 			frame_authorize(&f, &x->call->leg[to], h->method, body_of(h, body));
-		if (x->method == M_INVITE && f.o.headers.n)
-			x->credentials = g_strndup(f.o.headers.p, f.o.headers.n);
+		exchange_keep_credentials(x, &f);
 		err = exchange_send(x, h, NULL, &hop, &f);
 	}
 	if (err)
@@ -226,7 +225,7 @@ void exchange_request(struct pair *p, enum side from, enum method m, const struc
 
 	leg_spoken(&p->call->leg[from], hop);
 	if (m == M_ACK) {
-		invite_ack_request(p, from, hop, h);
+		ack_request(p, from, hop, h);
 		return;
 	}
 	if (order_refuses(p, from, m, hop, h))

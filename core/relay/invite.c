@@ -1,7 +1,6 @@
 /* What an INVITE has more than other requests, the first one and those in a dialog. */
 #include <string.h>
 
-#include "base/random.h"
 #include "relay/call.h"
 
 static const struct span as_it_is = { NULL, 0 };
@@ -72,33 +71,6 @@ static void hop_of_answer(struct exchange *x, const struct frame *f, const struc
 	nexthop_of_uri(x->call, OTHER_SIDE(x->side), route.p ? route : f->o.uri, from, hop);
 }
 
-static void write_branch(char out[SIP_BRANCH])
-{
-	memcpy(out, "z9hG4bK", 7);
-	for (int i = 7; i < SIP_BRANCH; i += 8)
-		sip_hex(out + i, (uint32_t)rg_random64());
-}
-
-/* An ACK has no transaction of its own. */
-static struct sip_buf *put_ack(struct exchange *x, const struct sip_head *h, struct frame *f,
-			       const struct sip_hop *hop)
-{
-	const struct sip_parts *parts = x->call->relay->parts;
-	struct sip_buf *b;
-
-	write_branch(f->branch);
-	f->o.branch = (struct span){ f->branch, sizeof f->branch };
-	f->o.local = hop->local;
-	if (x->credentials &&
-	    credentials_may(x->call, OTHER_SIDE((enum side)x->side), &hop->peer))
-		f->o.headers = (struct span){ x->credentials, strlen(x->credentials) };
-	b = h ? sip_translate_request(parts->pool, h, &f->o) :
-		sip_translate_new(parts->pool, "ACK", &f->o);
-	if (b)
-		(void)sip_transport_send(parts->transport, hop, b);
-	return b;
-}
-
 static uint32_t hash_of(struct span tag)
 {
 	uint32_t v = 2166136261u;
@@ -134,7 +106,7 @@ void invite_kill(struct exchange *x, const struct sip_hop *from, const struct si
 
 	frame_of_answer(&f, h);
 	hop_of_answer(x, &f, from, &hop);
-	sip_buf_unref(put_ack(x, NULL, &f, &hop));
+	sip_buf_unref(ack_put(x, NULL, &f, &hop));
 	if (killed(x, hash))
 		return;
 	bye = exchange_new(x->call, NULL, (enum side)x->side, M_BYE, NULL, NULL);
@@ -222,121 +194,6 @@ void invite_start_timer_c(struct exchange *x)
 	rg_timer_set(call_timers(x->call), &x->timer, call_now(x->call) + TIMER_C_MS, timer_c, x);
 }
 
-/* ---- the 2xx and its ACK ---------------------------------------------------------------- */
-
-static void repeat(void *arg)
-{
-	struct exchange *x = arg;
-	rg_ms now = call_now(x->call);
-
-	if (now >= x->give_up || !x->server) {
-		if (x->pair)
-			session_hang_up(x->pair, "no ACK");
-		exchange_over(x);
-		return;
-	}
-	sip_server_reply(x->server, 200, sip_buf_ref(x->answer));
-	x->interval = MIN(x->interval * 2, (uint32_t)SIP_T2_MS);
-	rg_timer_set(call_timers(x->call), &x->timer, MIN(now + x->interval, x->give_up), repeat,
-		     x);
-}
-
-static void wait_for_ack(struct exchange *x)
-{
-	rg_ms now = call_now(x->call);
-
-	x->interval = SIP_T1_MS;
-	x->give_up = now + SIP_64T1_MS;
-	rg_timer_set(call_timers(x->call), &x->timer, now + SIP_T1_MS, repeat, x);
-}
-
-/* What the request was is of no interest any more. */
-static void settled(struct exchange *x)
-{
-	rg_timer_stop(call_timers(x->call), &x->timer);
-	sip_buf_unref(x->answer);
-	sip_buf_unref(x->request);
-	x->answer = x->request = NULL;
-	g_free(x->credentials);
-	x->credentials = NULL;
-	sip_server_leave(x->server);
-	x->server = NULL;
-	call_weigh(x->call);
-	if (!x->client)
-		exchange_over(x);
-}
-
-static bool frame_ack(struct exchange *x, const struct sip_head *h, struct frame *f,
-		      struct sip_hop *hop)
-{
-	enum side to = OTHER_SIDE((enum side)x->side);
-	struct dialog *d = &x->pair->dialog[to];
-	uint32_t cseq = d->local_cseq;
-
-	if (nexthop(x->pair, to, hop))
-		return false;
-	dialog_frame(x->pair, to, h, f);
-	d->local_cseq = cseq;
-	f->o.cseq = x->cseq_out;
-	f->o.keep_authorization = credentials_pass(x);
-	return true;
-}
-
-void invite_ack(struct exchange *x, const struct sip_head *h, struct span body)
-{
-	struct sip_hop hop;
-	struct frame f;
-
-	if (x->ack || !x->pair || !frame_ack(x, h, &f, &hop))
-		return;
-	f.o.body = body;
-	x->ack = put_ack(x, h, &f, &hop);
-	if (x->ack)
-		x->ack = sip_buf_tight(x->ack);
-	x->to = hop;
-	settled(x);
-}
-
-void invite_ack_self(struct exchange *x)
-{
-	struct sip_hop hop;
-	struct frame f;
-
-	if ((x->ack && !x->ack_waits) || !x->pair || !frame_ack(x, NULL, &f, &hop))
-		return;
-	sip_buf_unref(x->ack);
-	x->ack_waits = false;
-	x->ack = put_ack(x, NULL, &f, &hop);
-	x->to = hop;
-	settled(x);
-}
-
-static void keep_ack(struct exchange *x, const struct sip_hop *hop, const struct sip_head *h)
-{
-	x->ack = sip_buf_new(x->call->relay->parts->pool, h->len);
-	if (!x->ack)
-		return;
-	memcpy(x->ack->data, h->base, h->len);
-	x->ack->len = h->len;
-	x->from = *hop;
-	x->ack_waits = true;
-}
-
-void invite_ack_request(struct pair *p, enum side from, const struct sip_hop *hop,
-			const struct sip_head *h)
-{
-	struct exchange *x = invite_by_cseq(p, from, h->cseq);
-
-	if (!x || x->over || !x->accepted || !x->answered || x->ack || x->acknowledged)
-		return;
-	x->acknowledged = true;
-	rg_timer_stop(call_timers(x->call), &x->timer);
-	if (p->dialog[OTHER_SIDE(from)].looking)
-		keep_ack(x, hop, h);
-	else
-		media_pass(x, MEDIA_ACK, hop, h);
-}
-
 /* ---- answers of the callee -------------------------------------------------------------- */
 
 static struct pair *fork_of(struct exchange *x, const struct sip_head *h)
@@ -376,41 +233,13 @@ static void accepted(struct exchange *x, struct pair *p, const struct sip_event 
 	media_pass(x, MEDIA_ANSWER, e->from, e->answer);
 }
 
-/* The 2xx came again: the ACK has not got there.  It goes once more, over another connection
- * if that one broke, or to another address of the name. */
-static void repeat_ack(struct exchange *x)
-{
-	const struct sip_parts *parts = x->call->relay->parts;
-	enum side to = OTHER_SIDE(x->side);
-	struct sip_revision rev = { .cseq = 0 };
-	char branch[SIP_BRANCH];
-	struct sip_buf *b;
-	struct sip_hop hop;
-
-	(void)nexthop_turn(x->pair, to);
-	if (!nexthop(x->pair, to, &hop) && (hop.socket != x->to.socket ||
-					    !rg_addr_equal(&hop.peer, &x->to.peer))) {
-		write_branch(branch);
-		rev.branch = (struct span){ branch, sizeof branch };
-		rev.local = hop.local;
-		rev.credentials = credentials_to(x, &hop.peer);
-		b = sip_translate_again(parts->pool, x->ack, &rev);
-		if (b) {
-			sip_buf_unref(x->ack);
-			x->ack = b;
-			x->to = hop;
-		}
-	}
-	(void)sip_transport_send(parts->transport, &x->to, x->ack);
-}
-
 static void repeated_2xx(struct exchange *x, const struct sip_event *e)
 {
 	if (!x->pair || !span_equal(sip_tag(sip_value(e->answer, H_TO)),
 				    sip_tag(pair_remote(x->pair, OTHER_SIDE(x->side)))))
 		invite_kill(x, e->from, e->answer);
 	else if (x->ack && !x->ack_waits)
-		repeat_ack(x);
+		ack_again(x);
 }
 
 static void success(struct exchange *x, const struct sip_event *e)
@@ -489,6 +318,21 @@ void invite_event(struct exchange *x, struct sip_client *c, const struct sip_eve
 
 /* ---- and back --------------------------------------------------------------------------- */
 
+/* It cannot be told to the caller. */
+static void refuse_2xx(struct exchange *x)
+{
+	static const char why[] = "its answer could not be passed on";
+	struct call *c = x->call;
+
+	exchange_reply(x, 500, NULL, NULL);
+	if (x == c->initial) {
+		c->ended_by = BY_GATEWAY;
+		call_decided(c, 500, (struct span){ why, sizeof why - 1 });
+	}
+	session_hang_up(x->pair, why);
+	exchange_over(x);
+}
+
 static void back_2xx(struct exchange *x, const struct sip_head *h, struct span body)
 {
 	struct sip_buf *b = exchange_translate(x, h, body, x->pair);
@@ -497,16 +341,14 @@ static void back_2xx(struct exchange *x, const struct sip_head *h, struct span b
 
 	if (!b || !x->server) {
 		sip_buf_unref(b);
-		exchange_reply(x, 500, NULL, NULL);
-		session_hang_up(x->pair, "its answer could not be passed on");
-		exchange_over(x);
+		refuse_2xx(x);
 		return;
 	}
 	x->answer = sip_buf_ref(b);
 	sip_server_reply(x->server, h->code, b);
 	x->answered = true;
 	call_weigh(x->call);
-	wait_for_ack(x);
+	ack_wait(x);
 	if (sip_precheck(&request, x->request->data, x->request->len, &why) == SIP_FINE)
 		session_accepted(x, &request, h);
 }

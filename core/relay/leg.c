@@ -171,6 +171,7 @@ struct span leg_write_contact(const struct leg *l, const struct sip_head *h, str
 void frame_begin(struct frame *f)
 {
 	memset(&f->o, 0, sizeof f->o);
+	f->credentials = (struct span){ NULL, 0 };
 	f->out = (struct out){ f->scratch, f->scratch + sizeof f->scratch, false };
 }
 
@@ -182,7 +183,7 @@ struct span frame_cut(const struct frame *f, const char *from)
 void frame_authorize(struct frame *f, struct leg *l, struct span method, struct span body)
 {
 	char uri[SIP_START_MOST + 1], name[36];
-	const char *from = f->o.headers.p ? f->o.headers.p : f->out.p;
+	const char *own = f->out.p, *from = f->o.headers.p ? f->o.headers.p : own;
 
 	if (!leg_has_credentials(l) || f->o.uri.n >= sizeof uri ||
 	    method.n >= sizeof name)
@@ -192,6 +193,7 @@ void frame_authorize(struct frame *f, struct leg *l, struct span method, struct 
 	memcpy(name, method.p, method.n);
 	name[method.n] = '\0';
 	credentials_write(l, &f->out, name, uri, body);
+	f->credentials = frame_cut(f, own);
 	if (f->out.p > from)
 		f->o.headers = frame_cut(f, from);
 }

@@ -100,7 +100,7 @@ static void deliver(struct exchange *x, enum media_kind kind, const struct sip_h
 		    struct span body)
 {
 	if (kind == MEDIA_ACK)
-		invite_ack(x, h, body);
+		ack_forward(x, h, body);
 	else if (kind == MEDIA_ANSWER && x->method == M_INVITE)
 		invite_back(x, h, body);
 	else if (kind == MEDIA_ANSWER)

@@ -21,7 +21,8 @@ struct relay_call_info {
 	const char *session_id; /* RFC 7989, of the caller's side: 32 hex digits */
 	uint8_t state;		/* enum relay_state */
 	const char *method;	/* "INVITE", "MESSAGE" ... */
-	const char *from, *to;	/* URIs as the caller wrote them, without parameters */
+	const char *from, *to;	/* URIs as the caller wrote them, without parameters and
+				 * passwords */
 	const char *call_id[2]; /* of the caller's and the callee's leg; "" not yet */
 	struct rg_addr caller, callee; /* peers; family 0: not yet */
 	struct reg_route_info route;

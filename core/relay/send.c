@@ -50,6 +50,14 @@ static void move_to_tcp(struct exchange *x)
 	x->moved = true;
 }
 
+void exchange_keep_credentials(struct exchange *x, const struct frame *f)
+{
+	if (x->method != M_INVITE)
+		return;
+	g_free(x->credentials);
+	x->credentials = f->credentials.n ? g_strndup(f->credentials.p, f->credentials.n) : NULL;
+}
+
 static void drop_built(struct exchange *x)
 {
 	sip_client_stop(x->client);
@@ -144,7 +152,8 @@ int exchange_send(struct exchange *x, const struct sip_head *h, const char *meth
 static bool resend(struct exchange *x, const struct sip_buf *sent, const struct sip_hop *hop)
 {
 	const struct sip_parts *parts = x->call->relay->parts;
-	struct sip_revision rev = { .local = hop->local, .credentials = credentials_to(x, &hop->peer) };
+	struct sip_revision rev = { .local = hop->local,
+				    .credentials = credentials_to(x, &hop->peer) };
 	char branch[SIP_BRANCH];
 	struct sip_buf *b;
 
@@ -224,10 +233,7 @@ static bool again(struct exchange *x, struct sip_client *c, struct span uri)
 	rev.branch = (struct span){ f.branch, sizeof f.branch };
 	rev.cseq = f.o.cseq;
 	rev.credentials = f.o.headers;
-	if (x->method == M_INVITE && f.o.headers.n) {
-		g_free(x->credentials);
-		x->credentials = g_strndup(f.o.headers.p, f.o.headers.n);
-	}
+	exchange_keep_credentials(x, &f);
 	b = sip_translate_again(call->relay->parts->pool, old, &rev);
 	sip_buf_unref(old);
 	return b && !sip_client_send(c, b, x->budget_ms, x->most);

@@ -135,7 +135,7 @@ void session_bye(struct exchange *bye)
 	for (struct exchange *x = bye->call->exchange; x; x = x->next)
 		if (x->pair == bye->pair && x->method == M_INVITE && x->accepted &&
 		    x->answered && !x->over && x->side == bye->side)
-			invite_ack_self(x);
+			ack_self(x);
 }
 
 void session_over(struct pair *p, enum ender by, const char *reason)
@@ -152,7 +152,7 @@ void session_over(struct pair *p, enum ender by, const char *reason)
 		if (x->pair != p || x->over || x->method == M_BYE)
 			continue;
 		if (x->method == M_INVITE && (x->answered || x->accepted)) {
-			invite_ack_self(x);
+			ack_self(x);
 			exchange_over(x);
 		} else if (x->method == M_INVITE) {
 			exchange_give_up(x, 487);
@@ -207,6 +207,7 @@ void session_hang_up(struct pair *p, const char *reason)
 	out_str(&o, reason);
 	out_lit(&o, "\"\r\n");
 	*o.p = '\0';
-	send_bye(p, CALLER, line);
+	if (p->confirmed) /* else the caller has had its refusal */
+		send_bye(p, CALLER, line);
 	send_bye(p, CALLEE, line);
 }

@@ -563,6 +563,37 @@ static void nonces_are_kept(void **state)
 	all_gone();
 }
 
+/* A proxy's, too; the ACK of the 2xx says it as the INVITE did (RFC 3261 22.1). */
+static void a_proxys_nonce_is_kept(void **state)
+{
+	static const char *const first = "Digest realm=\"i\",nonce=\"n1\",qop=\"auth\"";
+	struct sip_memo *m = sip_memo_for(&w.dialogue, &w.callee.addr);
+	size_t len = strlen(first);
+	const char *invite, *x;
+
+	(void)state;
+	w.username = "line1";
+	w.keep_nonce = true;
+	assert_int_equal(digest_challenge(&m->proxy, &first, &len, 1, true, "line1", "secret"),
+			 DIGEST_OK);
+	open_with(&w.caller, "INVITE", "", OFFER);
+	expect(&w.caller, "SIP/2.0 100");
+	invite = expect(&w.callee, "INVITE ");
+	assert_string_not_equal(header(invite, "Proxy-Authorization"), "");
+	learn_request(&w.callee, invite, "bob");
+	reply(&w.callee, invite, "200 OK", "bob", contact_of(&w.callee), ANSWER);
+	learn_answer(&w.caller, expect(&w.caller, "SIP/2.0 200"));
+	ack(&w.caller);
+	x = expect(&w.callee, "ACK ");
+	assert_string_equal(header(x, "Proxy-Authorization"),
+			    header(invite, "Proxy-Authorization"));
+	assert_string_equal(header(x, "Authorization"), "");
+	send_in(&w.caller, "BYE", "", "");
+	reply(&w.callee, expect(&w.callee, "BYE "), "200 OK", "", "", "");
+	expect(&w.caller, "SIP/2.0 200");
+	all_gone();
+}
+
 /* Two that meet the same challenge at once are both answered, with counts of their own; one
  * whose answer is refused is not asked for ever. */
 static void one_nonce_for_two(void **state)
@@ -598,6 +629,32 @@ static void one_nonce_for_two(void **state)
 	expect(&one, "SIP/2.0 486");
 	w.careless = true;
 	all_gone();
+}
+
+/* With the caller's Vias it is longer than a message may be: the call cannot be, and ends. */
+static void an_answer_too_long_to_pass_on(void **state)
+{
+	char more[8192] = "";
+	size_t n = 0;
+
+	(void)state;
+	for (int i = 0; i < 30; i++)
+		n += (size_t)snprintf(more + n, sizeof more - n,
+				      "Via: SIP/2.0/UDP p%d.example;branch=z9hG4bKv%d\r\n", i, i);
+	open_with(&w.caller, "INVITE", more, OFFER);
+	expect(&w.caller, "SIP/2.0 100");
+	n = (size_t)snprintf(more, sizeof more, "%s", contact_of(&w.callee));
+	for (int i = 0; i < 110; i++)
+		n += (size_t)snprintf(more + n, sizeof more - n, "X-%d: y\r\n", i);
+	reply(&w.callee, expect(&w.callee, "INVITE "), "200 OK", "bob", more, ANSWER);
+	expect(&w.callee, "ACK ");
+	reply(&w.callee, expect(&w.callee, "BYE "), "200 OK", "", "", "");
+	expect(&w.caller, "SIP/2.0 500");
+	quiet();
+	all_gone();
+	assert_int_equal(w.records, 1);
+	assert_int_equal(w.record.code, 500);
+	assert_string_equal(w.record.ended_by, "gateway");
 }
 
 /* ---- redirections ---------------------------------------------------------------------- */
@@ -722,7 +779,8 @@ int main(void)
 		T(the_2xx_is_repeated_until_its_ack), T(an_ack_that_never_comes),
 		T(an_offerless_invite), T(challenges_are_met), T(credentials_that_are_wrong),
 		T(without_credentials_the_caller_is_asked), T(the_callers_side_challenges),
-		T(two_realms), T(nonces_are_kept), T(one_nonce_for_two),
+		T(two_realms), T(nonces_are_kept), T(one_nonce_for_two), T(a_proxys_nonce_is_kept),
+		T(an_answer_too_long_to_pass_on),
 		T(a_redirection_is_passed_on), T(a_redirection_is_followed),
 		T(a_request_that_grows_too_long), T(a_long_invite_goes_by_tcp),
 	};
