@@ -46,7 +46,7 @@ static struct load *load_new(const struct schema *schema, struct rg_faults *faul
 	l->plugins = g_ptr_array_new();
 	l->table = CONF_TABLES;
 	l->globals = true;
-	l->no_values = field_values(l, NULL, 0);
+	l->no_values = values_of(l, NULL, 0);
 	field_blank(l, CONF_GATEWAY, &l->gateway);
 	for (int t = 0; t < CONF_TABLES; t++) {
 		size_t size = load_draft_size((enum conf_table)t);

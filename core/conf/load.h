@@ -1,6 +1,26 @@
 /*
- * load.h -- one run of conf_load, as its steps share it: table.c turns lines into
- * drafts, field.c their values, build.c drafts into rows, check.c looks at the whole.
+ * load.h -- one run of conf_load, as its steps share it.
+ *
+ *   ini.c         lines of a file
+ *   table.c       lines to drafts of rows
+ *   field.c       their values, by the schema
+ *   values.c      those that policies read
+ *   value.c       text to numbers
+ *   secret.c      passwords
+ *   build.c       drafts to rows: numbers, order, names, references
+ *   network.c     interfaces, proxy sets, addresses
+ *   nameserver.c  which name servers are asked
+ *   trunk.c       trunk groups
+ *   route.c       IP2IPRouting
+ *   pattern.c     patterns of users in it
+ *   user.c        SBCUserInfoTable
+ *   names.c       rows found by name
+ *   check.c       what concerns more than one value
+ *   primary.c     SyncIMSAccounts
+ *   conf.c        files and folders; the finished configuration
+ *   dump.c        the configuration as text
+ *   schema*.c     every table and parameter
+ *   document.c    docs/parameters.md
  */
 #ifndef RG_CONF_LOAD_H
 #define RG_CONF_LOAD_H
@@ -134,8 +154,13 @@ void field_globals_end(struct load *);
 /* The line where a row sets the parameter of that name, else its own. */
 uint32_t field_line(const struct load *, const struct conf_row *, enum conf_table,
 		    const char *name);
+
+/* values.c: a value of a policy's parameter for the row that is read (text NULL: n counts),
+ * and all of them at its end. */
+void value_add(struct load *, const struct schema_param *, int64_t n, const char *text);
+const struct conf_values *values_end(struct load *);
 /* The one object for these values (ascending numbers). */
-const struct conf_values *field_values(struct load *, const struct conf_value *, uint16_t n);
+const struct conf_values *values_of(struct load *, const struct conf_value *, uint16_t n);
 
 /* build.c, network.c: drafts to rows. */
 void build_rows(struct load *);

@@ -204,7 +204,7 @@ static void set_redundancy(struct load *l, struct conf_proxy_set *s)
 	for (uint16_t i = 0; i < old->n; i++)
 		if (old->v[i].number > p->number)
 			v[n++] = old->v[i];
-	s->row.values = field_values(l, v, n);
+	s->row.values = values_of(l, v, n);
 	g_free(v);
 }
 

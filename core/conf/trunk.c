@@ -134,7 +134,7 @@ static void merge_values(struct load *l, struct draft_trunk_group *to,
 			j++;
 		}
 	}
-	to->t.row.values = field_values(l, v, n);
+	to->t.row.values = values_of(l, v, n);
 	g_free(v);
 }
 
