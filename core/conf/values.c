@@ -1,4 +1,4 @@
-/* values.c -- what rows set of policies' parameters: sets of values, of which equal ones are one. */
+/* values.c -- what rows set of the parameters of policies: sets, of which equal ones are one. */
 #include <stdlib.h>
 #include <string.h>
 
