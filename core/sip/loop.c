@@ -34,6 +34,7 @@ struct sip_loop {
 	int timer_fd, signal_fd, post_fd;
 	rg_ms armed, catch_up; /* timers wait until the latter */
 	unsigned depth;
+	bool caught_up; /* and nothing that fell due has run since */
 	struct {
 		sip_call_h *h;
 		void *arg;
@@ -64,13 +65,16 @@ bool sip_loop_in_turn(const struct sip_loop *l)
 }
 
 /* After a stall what has come meanwhile is read before what fell due is run: an answer that
- * waits in a socket is no silence of the server's. */
+ * waits in a socket is no silence of the server's.  Once only, then timers have their turn:
+ * under a load that makes every turn long they would never come. */
 static bool catching_up(struct sip_loop *l, rg_ms now)
 {
-	rg_ms next = rg_timers_next(l->timers);
+	rg_ms late = now - STALL_MS;
 
-	if (next < now - STALL_MS && rg_now(l->timers) < now - STALL_MS)
+	if (!l->caught_up && rg_timers_next(l->timers) < late && rg_now(l->timers) < late) {
 		l->catch_up = now + CATCH_UP_MS;
+		l->caught_up = true;
+	}
 	return now < l->catch_up;
 }
 
@@ -81,10 +85,12 @@ void sip_loop_enter(struct sip_loop *l)
 	if (l->depth++)
 		return;
 	now = sip_loop_clock();
-	if (catching_up(l, now))
+	if (catching_up(l, now)) {
 		rg_timers_set_now(l->timers, now);
-	else
-		rg_timers_run(l->timers, now, TIMERS_A_TURN);
+		return;
+	}
+	rg_timers_run(l->timers, now, TIMERS_A_TURN);
+	l->caught_up = false;
 }
 
 /* Only an earlier deadline needs a system call: a later one costs one idle wake-up. */

@@ -3,7 +3,8 @@
  *
  * Every handler runs inside a turn: when it begins, the clock of the timers is set
  * and what is due runs; when it ends, what was collected meanwhile (datagrams) is
- * flushed.  After a stall of 100 ms and more what is due waits for the sockets.  One loop a process; all but sip_loop_post belongs to its thread.
+ * flushed.  After a stall of 100 ms and more what is due waits for the sockets, once.
+ * One loop a process; all but sip_loop_post belongs to its thread.
  */
 #ifndef RG_SIP_LOOP_H
 #define RG_SIP_LOOP_H
