@@ -69,7 +69,7 @@ bool span_value(struct span *rest, struct span *value)
 
 static bool name_matches(struct span at, const char *name, size_t n)
 {
-	if (at.n < n || strncasecmp(at.p, name, n))
+	if (at.n < n || ((*at.p ^ *name) & ~32) || strncasecmp(at.p, name, n))
 		return false;
 	at = span_trim((struct span){ at.p + n, at.n - n });
 	return !at.n || *at.p == '=' || *at.p == ';';

@@ -23,10 +23,10 @@ static struct span between(const char *p, const char *end)
 	return (struct span){ p, (size_t)(end - p) };
 }
 
-/* The first of chars, or end. */
-static const char *find(const char *p, const char *end, const char *chars)
+/* The first of either, or end. */
+static const char *find(const char *p, const char *end, char a, char b)
 {
-	while (p < end && (!*p || !strchr(chars, *p)))
+	while (p < end && *p != a && *p != b)
 		p++;
 	return p;
 }
@@ -80,15 +80,15 @@ static bool sip_rest(struct sip_uri *u, const char *p, const char *end)
 	const char *at = memchr(p, '@', (size_t)(end - p)), *q;
 
 	if (at) {
-		u->user = between(p, find(p, at, ":"));
+		u->user = between(p, find(p, at, ':', ':'));
 		p = at + 1;
 		if (!u->user.n || memchr(p, '@', (size_t)(end - p)))
 			return false;
 	}
-	q = find(p, end, ";?");
+	q = find(p, end, ';', '?');
 	if (!host_port(u, p, q))
 		return false;
-	p = find(q, end, "?");
+	p = find(q, end, '?', '?');
 	u->params = between(q, p);
 	u->headers = between(p, end);
 	return true;
@@ -97,7 +97,7 @@ static bool sip_rest(struct sip_uri *u, const char *p, const char *end)
 /* Without a host: a number or a name, and parameters. */
 static bool other_rest(struct sip_uri *u, const char *p, const char *end)
 {
-	const char *q = find(p, end, ";?"), *e = find(q, end, "?");
+	const char *q = find(p, end, ';', '?'), *e = find(q, end, '?', '?');
 
 	u->user = between(p, q);
 	u->params = between(q, e);
@@ -149,7 +149,7 @@ bool sip_name_addr_parse(struct span s, struct sip_name_addr *a)
 		a->uri = span_trim(between(p + 1, close));
 		a->params = span_trim(between(close + 1, end));
 	} else {
-		p = find(s.p, end, ";");
+		p = find(s.p, end, ';', ';');
 		a->uri = span_trim(between(s.p, p));
 		a->params = span_trim(between(p, end));
 	}
@@ -198,7 +198,7 @@ bool sip_uri_user(const struct sip_uri *u, char *out, size_t size)
 static bool is_way(struct span param)
 {
 	static const char *const way[] = { "maddr", "transport", "ttl", "lr", "method" };
-	const char *e = find(param.p, param.p + param.n, "=");
+	const char *e = find(param.p, param.p + param.n, '=', '=');
 
 	for (size_t i = 0; i < sizeof way / sizeof *way; i++)
 		if (span_is(between(param.p, e), way[i]))
@@ -211,7 +211,7 @@ static void out_params(struct out *o, struct span params, bool all)
 	const char *p = params.p, *end = params.n ? p + params.n : p;
 
 	while (p < end) { /* at a ';' */
-		const char *q = find(p + 1, end, ";");
+		const char *q = find(p + 1, end, ';', ';');
 		struct span one = between(p + 1, q);
 
 		if (all || !is_way(one)) {
