@@ -115,7 +115,7 @@ $(B)/regwayctl: $(call obj,ctl) $(call LIBS_OF,base)
 $(B)/regwaysim: $(call obj,sim) $(ENGINE)
 	$(SAY) LINK $@
 	$(Q)$(CC) $(ALLCFLAGS) $(LDFLAGS) $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS) -o $@
-$(B)/plugins/%.so: plugins/%.c core/include/regway/plugin.h Makefile
+$(B)/plugins/%.so: plugins/%.c $(wildcard plugins/*.h) core/include/regway/plugin.h Makefile
 	@mkdir -p $(@D)
 	$(SAY) SO $<
 	$(Q)$(CC) $(PLUGCFLAGS) $< $(PLUGLDFLAGS) $(PLUGLIBS_$*) -o $@
@@ -140,7 +140,7 @@ $(B)/tests/unit/$(1): tests/unit/$(1).c $(call LIBS_OF,$(DEP_$(firstword $(subst
 endef
 $(foreach t,$(notdir $(UNIT)),$(eval $(call unit,$(t))))
 
-$(B)/static/%.o: plugins/%.c core/include/regway/plugin.h Makefile
+$(B)/static/%.o: plugins/%.c $(wildcard plugins/*.h) core/include/regway/plugin.h Makefile
 	@mkdir -p $(@D)
 	$(SAY) CC $<
 	$(Q)$(CC) $(filter-out -fvisibility=hidden,$(PLUGCFLAGS)) -DRG_STATIC -c $< -o $@

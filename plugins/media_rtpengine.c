@@ -29,8 +29,10 @@
 
 #include <regway/plugin.h>
 
+#include "bencode.h"
+
 enum {
-	DAEMONS = 4, JOBS = 4096, DATAGRAM = 65507, SDP_MOST = 60000, TAG_MOST = 256,
+	DAEMONS = 4, JOBS = 4096, DATAGRAM = BENCODE_MOST, SDP_MOST = 60000, TAG_MOST = 256,
 	PING_MS = 5000, FIRST_MS = 250, SECOND_MS = 500, LAST_MS = 1250,
 };
 
@@ -71,110 +73,6 @@ struct anchor {
 	unsigned next;	   /* where to look for a free one */
 	char *buf;	   /* DATAGRAM */
 };
-
-/* ---- bencode --------------------------------------------------------------------------- */
-
-struct out {
-	char *p, *end;
-	bool full;
-};
-
-static void put(struct out *o, const char *p, size_t n)
-{
-	if ((size_t)(o->end - o->p) < n) {
-		o->full = true;
-		return;
-	}
-	memcpy(o->p, p, n);
-	o->p += n;
-}
-
-static void put_string(struct out *o, const char *p, size_t n)
-{
-	char head[24];
-	int k = snprintf(head, sizeof head, "%zu:", n);
-
-	put(o, head, (size_t)k);
-	put(o, p, n);
-}
-
-static void put_pair(struct out *o, const char *key, const char *value, size_t n)
-{
-	put_string(o, key, strlen(key));
-	put_string(o, value, n);
-}
-
-struct in {
-	const char *p, *end;
-};
-
-/* A string; false: none is here. */
-static bool get_string(struct in *i, const char **s, size_t *n)
-{
-	size_t len = 0;
-	const char *p = i->p;
-
-	if (p == i->end || *p < '0' || *p > '9')
-		return false;
-	for (; p < i->end && *p >= '0' && *p <= '9'; p++) {
-		len = len * 10 + (size_t)(*p - '0');
-		if (len > DATAGRAM)
-			return false;
-	}
-	if (p == i->end || *p != ':' || (size_t)(i->end - p - 1) < len)
-		return false;
-	*s = p + 1;
-	*n = len;
-	i->p = p + 1 + len;
-	return true;
-}
-
-/* Pass over any value; lists and dictionaries by counting how deep. */
-static bool skip(struct in *i)
-{
-	unsigned depth = 0;
-
-	do {
-		const char *s;
-		size_t n;
-
-		if (i->p == i->end)
-			return false;
-		if (*i->p == 'l' || *i->p == 'd') {
-			depth++;
-			i->p++;
-		} else if (*i->p == 'e' && depth) {
-			depth--;
-			i->p++;
-		} else if (*i->p == 'i') {
-			i->p = memchr(i->p, 'e', (size_t)(i->end - i->p));
-			if (!i->p)
-				return false;
-			i->p++;
-		} else if (!get_string(i, &s, &n)) {
-			return false;
-		}
-	} while (depth);
-	return true;
-}
-
-/* The string of a key of the dictionary. */
-static bool look_up(const char *text, size_t len, const char *key, const char **s, size_t *n)
-{
-	struct in i = { text, text + len };
-	const char *k;
-	size_t kn;
-
-	if (!len || *i.p++ != 'd')
-		return false;
-	while (get_string(&i, &k, &kn)) {
-		if (kn == strlen(key) && !memcmp(k, key, kn))
-			return get_string(&i, s, n);
-		if (!skip(&i))
-			return false;
-	}
-	return false;
-}
 
 /* ---- daemons ------------------------------------------------------------------------------ */
 
