@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
+
 enum { LOOK_MS = 1000, FILE_MOST = 1 << 20, ADDRS = 64 /* of a name */ };
 
 struct hostsfile {
@@ -49,7 +51,7 @@ static void read_line(struct hostsfile *h, char *line)
 
 static void read_file(struct hostsfile *h)
 {
-	FILE *f = fopen(h->path, "re");
+	FILE *f = rg_file_open(h->path);
 	size_t size = 0;
 	char line[1024];
 

@@ -132,10 +132,13 @@ static struct server *server_new(struct nameservers *ns, const char *text)
 				  .timeout = TRY_MS,
 				  .tries = TRIES,
 				  .ednspsz = EDNS_BYTES,
+				  .lookups = (char *)(uintptr_t)"b",
+				  .resolvconf_path = (char *)(uintptr_t)"/dev/null",
 				  .sock_state_cb = fd_wanted,
 				  .sock_state_cb_data = s };
 	int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_EDNSPSZ |
-		   ARES_OPT_SOCK_STATE_CB;
+		   ARES_OPT_SOCK_STATE_CB |
+		   ARES_OPT_LOOKUPS | ARES_OPT_RESOLVCONF; /* no files: ours has been read */
 
 #ifdef ARES_OPT_QUERY_CACHE
 	mask |= ARES_OPT_QUERY_CACHE; /* none: the cache is ours */

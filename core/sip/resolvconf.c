@@ -4,20 +4,22 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FILE_MOST = 65536, LOOK_MS = 1000 };
+#include "base/file.h"
+
+enum { FILE_MOST = 65536, LINES_MOST = 16, LOOK_MS = 1000 };
 
 /* As resolv.conf(5) has it: without any nameserver line the local host is meant. */
 char *resolvconf_servers(const char *path)
 {
 	GString *csv = g_string_new(NULL);
 	char line[512], name[128];
-	FILE *f = fopen(path, "re");
-	size_t size = 0;
+	FILE *f = rg_file_open(path);
+	size_t size = 0, n = 0;
 
-	while (f && size < FILE_MOST && fgets(line, sizeof line, f)) {
+	while (f && size < FILE_MOST && n < LINES_MOST && fgets(line, sizeof line, f)) {
 		size += strlen(line);
 		if (sscanf(line, " nameserver %127s", name) == 1 && !strchr(name, ','))
-			g_string_append_printf(csv, "%s%s", csv->len ? "," : "", name);
+			g_string_append_printf(csv, "%s%s", n++ ? "," : "", name);
 	}
 	if (f)
 		fclose(f);

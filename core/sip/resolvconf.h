@@ -19,8 +19,8 @@ struct resolvconf {
 void resolvconf_watch(struct resolvconf *, const char *path);
 /* Looks at it once a second at most; true the first time, too. */
 bool resolvconf_changed(struct resolvconf *, rg_ms now);
-/* The first 64 KiB's nameserver lines, joined by commas; "127.0.0.1" if there are none.  To
- * be g_freed. */
+/* The first 64 KiB's nameserver lines, 16 at most, joined by commas; "127.0.0.1" if there
+ * are none.  To be g_freed. */
 char *resolvconf_servers(const char *path);
 
 #endif

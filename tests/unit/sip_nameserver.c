@@ -1,6 +1,11 @@
 /* Name servers: dead, slow, wrong or changed ones, and whole lookups by RFC 3263. */
 #include "unit/sip_dns.h"
 
+#include <glib.h>
+#include <sys/stat.h>
+
+#include "sip/resolvconf.h"
+
 enum { TRY_MS = 700 };
 
 static const struct rr zone[] = {
@@ -162,6 +167,41 @@ static void write_file(const char *path, const char *text)
 	assert_non_null(f);
 	fputs(text, f);
 	fclose(f);
+}
+
+/* What stands there instead of a file holds nobody up, nor does one that is far too long. */
+static void a_file_may_be_anything(void **state)
+{
+	char dir[] = "/tmp/rg-dns-XXXXXX", path[64], *csv;
+	GString *s = g_string_new(NULL);
+	unsigned commas = 0;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof path, "%s/resolv.conf", dir);
+	alarm(20); /* the end of a test that blocks */
+	assert_int_equal(mkfifo(path, 0600), 0);
+	csv = resolvconf_servers(path);
+	assert_string_equal(csv, "127.0.0.1");
+	g_free(csv);
+	unlink(path);
+	assert_int_equal(mkdir(path, 0700), 0);
+	csv = resolvconf_servers(path);
+	assert_string_equal(csv, "127.0.0.1");
+	g_free(csv);
+	rmdir(path);
+	alarm(0);
+	for (unsigned i = 0; i < 3000; i++)
+		g_string_append_printf(s, "nameserver 127.77.%u.%u\n", i / 250, 1 + i % 250);
+	write_file(path, s->str);
+	csv = resolvconf_servers(path);
+	for (const char *p = csv; *p; p++)
+		commas += *p == ',';
+	assert_int_equal(commas, 15);
+	g_free(csv);
+	g_string_free(s, TRUE);
+	unlink(path);
+	rmdir(dir);
 }
 
 static void the_file_is_read_again(void **state)
@@ -377,6 +417,7 @@ int main(void)
 		T(a_server_that_refuses_or_fails_is_passed_over_at_once),
 		T(answers_that_are_not_ours),
 		T(a_server_without_edns),
+		T(a_file_may_be_anything),
 		T(the_file_is_read_again),
 		T(interfaces_have_their_own),
 		T(no_server_is_flooded),
