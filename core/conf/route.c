@@ -135,6 +135,25 @@ static void chain_rows(struct load *l)
 	}
 }
 
+/* Once there are rows, calls of a served group without any are refused. */
+static void warn_without(struct load *l)
+{
+	const struct conf *c = &l->w->c;
+	bool *told = g_new0(bool, c->n_ip_group + 1);
+
+	for (uint32_t i = 0; i < c->n_account; i++) {
+		uint32_t group = c->account[i].served;
+
+		if (group == CONF_NONE || told[group] || c->route_of[group] != CONF_NONE)
+			continue;
+		told[group] = true;
+		row_warn(l, &c->ip_group[group].row,
+			 "IP2IPRouting has no row for calls of IP group %s: they are refused with 404",
+			 c->ip_group[group].row.name);
+	}
+	g_free(told);
+}
+
 void build_routes(struct load *l)
 {
 	struct cannot no[] = {
@@ -159,6 +178,8 @@ void build_routes(struct load *l)
 				   no[i].count == 1 ? " never matches" : "s never match");
 	build_names(l, CONF_ROUTE, &names, c->route, c->n_route);
 	chain_rows(l);
+	if (c->n_route && c->route_of[c->n_ip_group] == CONF_NONE)
+		warn_without(l);
 	if (c->n_route && c->route[0].alternative)
 		row_warn(l, &c->route[0].row, "IP2IPRouting %s is an alternative of no row",
 			 c->route[0].row.name);

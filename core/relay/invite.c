@@ -303,7 +303,7 @@ void invite_event(struct exchange *x, struct sip_client *c, const struct sip_eve
 			exchange_over(x);
 			call_check(x->call);
 		} else if (!x->accepted) {
-			if (x->pair)
+			if (x->pair && e->outcome == SIP_TIMEOUT)
 				(void)nexthop_turn(x->pair, OTHER_SIDE(x->side));
 			exchange_unanswered(x, e->outcome == SIP_FAILED);
 		}
