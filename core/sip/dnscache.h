@@ -1,8 +1,9 @@
 /*
  * dnscache.h -- what is known of names, kept for its TTL (1 s to a day).  One question is on
- * its way for a name and type, whoever asks.  "No such name" is kept for as long as the answer says (RFC
- * 2308), a minute at most, or else for 10 s, a failure for 5 s; while questions fail the last good answer stays, however long that takes.  At most
- * 16384 names and 32 MiB: those that nobody holds go, the longest unused first.
+ * its way for a name and type, whoever asks.  "No such name" is kept for as long as the answer
+ * says (RFC 2308), a minute at most, or else for 10 s, a failure for 5 s; while questions fail
+ * the last good answer stays, however long that takes.  At most 16384 names and 32 MiB: those
+ * that nobody holds go, the longest unused first.
  */
 #ifndef RG_SIP_DNSCACHE_H
 #define RG_SIP_DNSCACHE_H

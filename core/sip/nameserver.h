@@ -27,9 +27,9 @@ struct resolver_env {
 struct nameservers;
 
 /* status: of c-ares; ARES_SUCCESS (the message has answers), ARES_ENOTFOUND, ARES_ENODATA
- * are answers (the message says for how long), the rest are failures.  Called once with last true, and that may be from
- * inside nameservers_ask().  Before that with ARES_ETIMEOUT when nobody has answered in
- * 3 s: what comes later is of use, too. */
+ * are answers (the message says for how long), the rest are failures.  Called once with last
+ * true, and that may be from inside nameservers_ask().  Before that with ARES_ETIMEOUT when
+ * nobody has answered in 3 s: what comes later is of use, too. */
 typedef void (nameservers_h)(void *arg, int status, const uint8_t *msg, size_t len, bool last);
 
 /* servers: up to 8 as "127.0.0.1:5353,[::1]", or the path of a file like resolv.conf, which

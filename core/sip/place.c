@@ -38,6 +38,14 @@ bool sip_on_place(const struct sip_interface *i, const struct rg_addr *addr)
 	return sip_place_of(i, addr->family, &at) && rg_addr_same_ip(&at, addr);
 }
 
+bool sip_on_places(const struct sip_interface *is, size_t n, const struct rg_addr *addr)
+{
+	for (size_t i = 0; i < n; i++)
+		if (sip_on_place(&is[i], addr))
+			return true;
+	return false;
+}
+
 bool sip_place_optional(const struct sip_interface *i, const struct rg_addr *at, int err)
 {
 	return !i->addr.family && !i->addr6.family && at->family == 6 &&

@@ -9,6 +9,7 @@ unsigned sip_places(const struct sip_interface *, struct rg_addr at[2]);
 /* The one for that family; false: there is none. */
 bool sip_place_of(const struct sip_interface *, uint8_t family, struct rg_addr *at);
 bool sip_on_place(const struct sip_interface *, const struct rg_addr *);
+bool sip_on_places(const struct sip_interface *, size_t n, const struct rg_addr *);
 /* IPv6 is not on every machine: where an interface is on every address, it is had where it
  * can be, and this error of opening it is none. */
 bool sip_place_optional(const struct sip_interface *, const struct rg_addr *at, int err);

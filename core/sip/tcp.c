@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "regway/plugin.h"
 #include "sip/conn.h"
+#include "sip/listener.h"
 #include "sip/lost.h"
 #include "sip/tls.h"
 
@@ -17,22 +18,9 @@ enum {
 	SHAKING_MOST = 512,	 /* accepted, and TLS is not up */
 	SHAKING_PEER_MOST = 16,
 	OUT_MOST = 1 << 20, /* bytes waiting for a connection */
-	BACKLOG = 256,
-	ACCEPTS_A_TURN = 64,
-	PAUSE_MS = 1000,    /* out of descriptors */
 	FAULTS_MOST = 1024,
 	FLOW_LEAST_MS = 5000,
 	ROOM = 65536,
-};
-
-struct listener {
-	struct sip_tcp *tcp;
-	int fd;
-	uint32_t number;
-	struct rg_addr bound;
-	char *context; /* of TLS */
-	int require;
-	struct rg_timer pause;
 };
 
 struct sip_tcp {
@@ -146,14 +134,14 @@ char *sip_tcp_room(struct sip_tcp *t, size_t *size)
 
 /* ---- TLS -------------------------------------------------------------------------------- */
 
-static struct listener *listener_of(const struct sip_tcp *t, uint32_t number)
+static struct sip_listener *listener_of(const struct sip_tcp *t, uint32_t number)
 {
 	return g_hash_table_lookup(t->listener, GUINT_TO_POINTER(number));
 }
 
 int sip_tcp_session(struct sip_tcp *t, struct sip_conn *n)
 {
-	const struct listener *l;
+	const struct sip_listener *l;
 	int err;
 
 	if (n->ours)
@@ -402,9 +390,9 @@ static bool make_room(struct sip_tcp *t, const struct rg_addr *peer)
 	return silent;
 }
 
-static void accepted(struct listener *l, int fd, const struct rg_addr *peer)
+static void accepted(void *arg, const struct sip_listener *l, int fd, const struct rg_addr *peer)
 {
-	struct sip_tcp *t = l->tcp;
+	struct sip_tcp *t = arg;
 	struct sip_conn *n;
 
 	if (too_many(t, peer) || !make_room(t, peer)) {
@@ -423,86 +411,13 @@ static void accepted(struct listener *l, int fd, const struct rg_addr *peer)
 		sip_conn_drop(n);
 }
 
-static void ready(int fd, int events, void *arg);
-
-static void resume(void *arg)
-{
-	struct listener *l = arg;
-
-	(void)sip_loop_fd(l->tcp->c->loop, l->fd, SIP_READ, ready, l);
-}
-
-static void ready(int fd, int events, void *arg)
-{
-	struct listener *l = arg;
-	struct rg_timers *timers = sip_loop_timers(l->tcp->c->loop);
-
-	(void)events;
-	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
-		union sip_sockaddr sa;
-		socklen_t len = sizeof sa;
-		struct rg_addr peer = { .transport = l->bound.transport };
-		int one = accept4(fd, &sa.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-		if (one < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
-				errno == ENOMEM)) { /* it would be told again and again */
-			rg_warn("no connection can be accepted: %s", g_strerror(errno));
-			sip_loop_fd(l->tcp->c->loop, fd, 0, NULL, NULL);
-			rg_timer_set(timers, &l->pause, rg_now(timers) + PAUSE_MS, resume, l);
-			return;
-		}
-		if (one < 0 && errno == EAGAIN)
-			return;
-		if (one < 0)
-			continue;
-		sip_sockaddr_get(&sa, &peer);
-		accepted(l, one, &peer);
-	}
-}
-
-static int listen_on(struct listener *l)
-{
-	union sip_sockaddr sa;
-	socklen_t len = sip_sockaddr(&sa, &l->bound);
-	int on = 1;
-
-	l->fd = socket(sa.sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (l->fd < 0)
-		return errno;
-	(void)setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-	if (l->bound.family == 6 &&
-	    setsockopt(l->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on))
-		return errno;
-	if (bind(l->fd, &sa.sa, len) || listen(l->fd, BACKLOG))
-		return errno;
-	return sip_loop_fd(l->tcp->c->loop, l->fd, SIP_READ, ready, l);
-}
-
-static void listener_free(struct listener *l)
-{
-	rg_timer_stop(sip_loop_timers(l->tcp->c->loop), &l->pause);
-	if (l->fd >= 0) {
-		sip_loop_fd(l->tcp->c->loop, l->fd, 0, NULL, NULL);
-		close(l->fd);
-	}
-	g_free(l->context);
-	g_free(l);
-}
-
 int sip_tcp_listen(struct sip_tcp *t, const struct rg_addr *bound, uint32_t *number)
 {
-	struct listener *l = g_new0(struct listener, 1);
 	int err;
+	struct sip_listener *l = sip_listener_new(t->c, bound, accepted, t, &err);
 
-	l->tcp = t;
-	l->bound = *bound;
-	l->require = -1;
-	err = listen_on(l);
-	if (err) {
-		listener_free(l);
+	if (!l)
 		return err;
-	}
-	l->number = sip_carrier_number(t->c);
 	g_hash_table_insert(t->listener, GUINT_TO_POINTER(l->number), l);
 	*number = l->number;
 	return 0;
@@ -510,7 +425,7 @@ int sip_tcp_listen(struct sip_tcp *t, const struct rg_addr *bound, uint32_t *num
 
 void sip_tcp_context(struct sip_tcp *t, uint32_t number, const char *context, int require)
 {
-	struct listener *l = listener_of(t, number);
+	struct sip_listener *l = listener_of(t, number);
 
 	if (!l)
 		return;
@@ -521,12 +436,12 @@ void sip_tcp_context(struct sip_tcp *t, uint32_t number, const char *context, in
 
 void sip_tcp_unlisten(struct sip_tcp *t, uint32_t number)
 {
-	struct listener *l = listener_of(t, number);
+	struct sip_listener *l = listener_of(t, number);
 
 	if (!l)
 		return;
 	g_hash_table_remove(t->listener, GUINT_TO_POINTER(number));
-	listener_free(l);
+	sip_listener_free(l);
 }
 
 /* Connections may go while they are told of, so they are found anew each time. */
@@ -573,7 +488,7 @@ void sip_tcp_free(struct sip_tcp *t)
 		sip_conn_drop(p);
 	for (g_hash_table_iter_init(&it, t->listener); g_hash_table_iter_next(&it, NULL, &p);
 	     g_hash_table_iter_init(&it, t->listener))
-		sip_tcp_unlisten(t, ((struct listener *)p)->number);
+		sip_tcp_unlisten(t, ((struct sip_listener *)p)->number);
 	g_hash_table_destroy(t->conn);
 	g_hash_table_destroy(t->pool);
 	g_hash_table_destroy(t->listener);

@@ -7,19 +7,12 @@
 #include <unistd.h>
 
 #include "regway/plugin.h"
+#include "sip/local.h"
 #include "sip/place.h"
 #include "sip/source.h"
 #include "sip/tls.h"
 
-enum { ROUNDS = 4, LEFT_MS = 1000 };
-
-/* A local port that is open, of an interface or of an account. */
-struct local {
-	struct rg_addr bound; /* all zero is every address of the family */
-	uint32_t number;
-	bool used, own;
-	bool left; /* by its interface or account, for what began there */
-};
+enum { ROUNDS = 4 };
 
 struct sip_transport {
 	struct sip_carrier c;
@@ -27,11 +20,8 @@ struct sip_transport {
 	struct sip_tcp *tcp;
 	struct sip_tls_contexts *contexts;
 	GArray *interface; /* struct sip_interface */
-	GHashTable *local; /* struct local, by itself */
+	struct sip_locals *local;
 	struct sip_sources *source;
-	sip_transport_busy_h *busy;
-	void *busy_arg;
-	struct rg_timer leave;
 };
 
 uint32_t sip_carrier_number(struct sip_carrier *c)
@@ -65,16 +55,6 @@ void sip_carrier_wake(struct sip_carrier *c)
 		rg_timer_set(sip_loop_timers(c->loop), &c->soon, 0, nothing, c);
 }
 
-static guint local_hash(gconstpointer k)
-{
-	return rg_addr_hash(&((const struct local *)k)->bound);
-}
-
-static gboolean local_equal(gconstpointer a, gconstpointer b)
-{
-	return rg_addr_equal(&((const struct local *)a)->bound, &((const struct local *)b)->bound);
-}
-
 int sip_transport_new(struct sip_transport **tp, struct sip_loop *loop, struct sip_pool *pool,
 		      struct sip_stats *stats, const struct sip_transport_env *env)
 {
@@ -82,58 +62,16 @@ int sip_transport_new(struct sip_transport **tp, struct sip_loop *loop, struct s
 
 	t->c = (struct sip_carrier){ .loop = loop, .pool = pool, .stats = stats, .env = *env };
 	t->interface = g_array_new(FALSE, FALSE, sizeof(struct sip_interface));
-	t->local = g_hash_table_new_full(local_hash, local_equal, g_free, NULL);
 	t->source = sip_sources_new(sip_loop_timers(loop));
 	t->udp = sip_udp_new(&t->c);
 	t->tcp = sip_tcp_new(&t->c);
+	t->local = sip_locals_new(&t->c, t->udp, t->tcp);
 	sip_loop_at_end(loop, flush, t);
 	*tp = t;
 	return 0;
 }
 
-/* ---- local ports ---------------------------------------------------------------------- */
-
-static struct local *find_local(struct sip_transport *t, const struct rg_addr *addr,
-				uint16_t port, uint8_t transport)
-{
-	struct local key = { .bound = *addr };
-
-	key.bound.port = port;
-	key.bound.transport = transport;
-	return g_hash_table_lookup(t->local, &key);
-}
-
-static int open_local(struct sip_transport *t, const struct rg_addr *addr, uint16_t port,
-		      uint8_t transport, struct local **lp)
-{
-	struct local *l = find_local(t, addr, port, transport);
-	int err;
-
-	*lp = l;
-	if (l)
-		return 0;
-	l = g_new0(struct local, 1);
-	l->bound = *addr;
-	l->bound.port = port;
-	l->bound.transport = transport;
-	err = transport == RG_UDP ? sip_udp_open(t->udp, &l->bound, &l->number) :
-				    sip_tcp_listen(t->tcp, &l->bound, &l->number);
-	if (err) {
-		g_free(l);
-		return err;
-	}
-	g_hash_table_add(t->local, l);
-	*lp = l;
-	return 0;
-}
-
-static void close_local(struct sip_transport *t, struct local *l)
-{
-	if (l->bound.transport == RG_UDP)
-		sip_udp_close(t->udp, l->number);
-	else
-		sip_tcp_unlisten(t->tcp, l->number);
-}
+/* ---- interfaces ---------------------------------------------------------------------- */
 
 static const struct sip_interface *interface_at(const struct sip_transport *t, uint32_t position)
 {
@@ -150,35 +88,6 @@ static const struct sip_interface *interface_at(const struct sip_transport *t, u
 			return i;
 	}
 	return NULL;
-}
-
-static bool address_stays(const struct sip_interface *is, size_t n, const struct rg_addr *addr)
-{
-	for (size_t i = 0; i < n; i++)
-		if (sip_on_place(&is[i], addr))
-			return true;
-	return false;
-}
-
-/* A port moves to another address, or to all of them: what is not used any more makes
- * way.  false: nothing did. */
-static bool make_way(struct sip_transport *t, uint16_t port, uint8_t transport)
-{
-	GHashTableIter it;
-	gpointer p;
-	bool any = false;
-
-	g_hash_table_iter_init(&it, t->local);
-	while (g_hash_table_iter_next(&it, &p, NULL)) {
-		struct local *l = p;
-
-		if (l->used || l->own || l->bound.port != port || l->bound.transport != transport)
-			continue;
-		close_local(t, l);
-		g_hash_table_iter_remove(&it);
-		any = true;
-	}
-	return any;
 }
 
 static const char *context_of(const struct sip_interface *i)
@@ -198,11 +107,11 @@ static int open_one(struct sip_transport *t, const struct sip_interface *i,
 		    const struct rg_addr *at, uint8_t transport)
 {
 	uint16_t port = sip_port_of(i, transport);
-	struct local *l;
-	int err = open_local(t, at, port, transport, &l);
+	struct sip_local *l;
+	int err = sip_local_open(t->local, at, port, transport, &l);
 
-	if (err == EADDRINUSE && make_way(t, port, transport))
-		err = open_local(t, at, port, transport, &l);
+	if (err == EADDRINUSE && sip_locals_make_way(t->local, port, transport))
+		err = sip_local_open(t->local, at, port, transport, &l);
 	if (!err)
 		l->used = true;
 	return err && !sip_place_optional(i, at, err) ? err : 0;
@@ -230,75 +139,9 @@ static int open_all(struct sip_transport *t, const struct sip_interface *is, siz
 	return 0;
 }
 
-static bool busy(const struct sip_transport *t)
-{
-	return t->busy && t->busy(t->busy_arg);
-}
-
-/* Nothing that began at them is left. */
-static void leave(void *arg)
-{
-	struct sip_transport *t = arg;
-	struct rg_timers *timers = sip_loop_timers(t->c.loop);
-	GHashTableIter it;
-	gpointer p;
-
-	if (busy(t)) {
-		rg_timer_set(timers, &t->leave, rg_now(timers) + LEFT_MS, leave, t);
-		return;
-	}
-	g_hash_table_iter_init(&it, t->local);
-	while (g_hash_table_iter_next(&it, &p, NULL)) {
-		struct local *l = p;
-
-		if (!l->left || l->used || l->own) {
-			l->left = false;
-			continue;
-		}
-		close_local(t, l);
-		g_hash_table_iter_remove(&it);
-	}
-}
-
-static void leave_later(struct sip_transport *t, struct local *l)
-{
-	struct rg_timers *timers = sip_loop_timers(t->c.loop);
-
-	l->own = false;
-	l->left = true;
-	rg_timer_set(timers, &t->leave, rg_now(timers) + LEFT_MS, leave, t);
-}
-
-/* Close what is used no more; accounts' own ports go with their address.  wait: not while
- * something goes on that began there. */
-static void sweep(struct sip_transport *t, const struct sip_interface *is, size_t n, bool wait)
-{
-	GHashTableIter it;
-	gpointer p;
-
-	g_hash_table_iter_init(&it, t->local);
-	while (g_hash_table_iter_next(&it, &p, NULL)) {
-		struct local *l = p;
-
-		if (l->used || l->left || (l->own && address_stays(is, n, &l->bound)))
-			continue;
-		if (wait && busy(t)) {
-			leave_later(t, l);
-			continue;
-		}
-		close_local(t, l);
-		g_hash_table_iter_remove(&it);
-	}
-}
-
 static void mark(struct sip_transport *t, const struct sip_interface *is, size_t n)
 {
-	GHashTableIter it;
-	gpointer p;
-
-	g_hash_table_iter_init(&it, t->local);
-	while (g_hash_table_iter_next(&it, &p, NULL))
-		((struct local *)p)->used = false;
+	sip_locals_unmark(t->local);
 	for (size_t i = 0; i < n; i++) {
 		struct rg_addr at[2];
 		unsigned two = sip_places(&is[i], at);
@@ -306,7 +149,7 @@ static void mark(struct sip_transport *t, const struct sip_interface *is, size_t
 		for (uint8_t tp = RG_UDP; tp <= RG_TLS; tp++)
 			for (unsigned k = 0; wanted(t, &is[i], tp) && k < two; k++) {
 				uint16_t port = sip_port_of(&is[i], tp);
-				struct local *l = find_local(t, &at[k], port, tp);
+				struct sip_local *l = sip_local_find(t->local, &at[k], port, tp);
 
 				if (l)
 					l->used = true;
@@ -325,7 +168,7 @@ static void adopt(struct sip_transport *t, const struct sip_interface *is, size_
 
 		pings = pings || i >= n || is[i].ping_ms != was->ping_ms;
 		for (unsigned k = 0; k < two; k++)
-			if (!address_stays(is, n, &at[k]))
+			if (!sip_on_places(is, n, &at[k]))
 				sip_tcp_abandon(t->tcp, &at[k]);
 	}
 	g_array_set_size(t->interface, 0);
@@ -335,7 +178,7 @@ static void adopt(struct sip_transport *t, const struct sip_interface *is, size_
 		unsigned two = sip_places(&is[i], at);
 
 		for (unsigned k = 0; k < two; k++) {
-			struct local *l = find_local(t, &at[k], is[i].tls, RG_TLS);
+			struct sip_local *l = sip_local_find(t->local, &at[k], is[i].tls, RG_TLS);
 
 			sip_tcp_renumber(t->tcp, &at[k], is[i].position);
 			if (l)
@@ -369,11 +212,11 @@ int sip_transport_interfaces(struct sip_transport *t, const struct sip_interface
 	err = open_all(t, is, n, bad);
 	if (err) {
 		mark(t, old, olds);
-		sweep(t, old, olds, false);
+		sip_locals_sweep(t->local, old, olds, false);
 		(void)open_all(t, old, olds, &unused); /* what had made way */
 	} else {
 		adopt(t, is, n);
-		sweep(t, is, n, true);
+		sip_locals_sweep(t->local, is, n, true);
 		sip_sources_forget(t->source);
 	}
 	g_free(old);
@@ -390,8 +233,8 @@ int sip_transport_open(struct sip_transport *t, uint32_t interface, uint16_t por
 		return EADDRNOTAVAIL;
 	n = sip_places(i, at);
 	for (unsigned k = 0; k < n; k++) {
-		struct local *l;
-		int err = open_local(t, &at[k], port, RG_UDP, &l);
+		struct sip_local *l;
+		int err = sip_local_open(t->local, &at[k], port, RG_UDP, &l);
 
 		if (!err)
 			l->own = true;
@@ -410,39 +253,16 @@ void sip_transport_close(struct sip_transport *t, uint32_t interface, uint16_t p
 	unsigned n = i ? sip_places(i, at) : 0;
 
 	for (unsigned k = 0; k < n; k++) {
-		struct local *l = find_local(t, &at[k], port, RG_UDP);
+		struct sip_local *l = sip_local_find(t->local, &at[k], port, RG_UDP);
 
-		if (!l || !l->own)
-			continue;
-		l->own = false;
-		if (l->used)
-			continue;
-		if (busy(t)) {
-			leave_later(t, l);
-			continue;
-		}
-		close_local(t, l);
-		g_hash_table_remove(t->local, l);
+		if (l)
+			sip_local_give_up(t->local, l);
 	}
 }
 
 uint32_t sip_transport_rcvbuf(const struct sip_transport *t)
 {
-	uint32_t least = 0;
-	GHashTableIter it;
-	gpointer p;
-
-	g_hash_table_iter_init(&it, t->local);
-	while (g_hash_table_iter_next(&it, &p, NULL)) {
-		struct local *l = p;
-		uint32_t size;
-
-		if (l->bound.transport != RG_UDP || !l->used)
-			continue;
-		size = sip_udp_rcvbuf(t->udp, l->number);
-		least = least ? MIN(least, size) : size;
-	}
-	return least;
+	return sip_locals_rcvbuf(t->local);
 }
 
 /* ---- the way to a peer ------------------------------------------------------------------ */
@@ -454,7 +274,7 @@ int sip_transport_hop(struct sip_transport *t, uint32_t interface, uint16_t loca
 	const struct sip_interface *i = interface_at(t, interface);
 	struct rg_addr from;
 	uint16_t port;
-	struct local *l;
+	struct sip_local *l;
 	int err;
 
 	if (!i || i->closed || !peer->family)
@@ -480,7 +300,7 @@ int sip_transport_hop(struct sip_transport *t, uint32_t interface, uint16_t loca
 	}
 	if (peer->transport != RG_UDP)
 		return sip_tcp_connect(t->tcp, interface, &from, tls_name, connect, hop);
-	l = find_local(t, &from, port, RG_UDP);
+	l = sip_local_find(t->local, &from, port, RG_UDP);
 	if (!l)
 		return EADDRNOTAVAIL;
 	hop->socket = l->number;
@@ -528,8 +348,8 @@ bool sip_transport_interface(const struct sip_transport *t, const struct sip_hop
 static int left_way(struct sip_transport *t, const struct rg_addr *local,
 		    const struct rg_addr *peer, struct sip_hop *hop)
 {
-	const struct local *l = peer->transport == RG_UDP && peer->family == local->family ?
-					find_local(t, local, local->port, RG_UDP) : NULL;
+	const struct sip_local *l = peer->transport == RG_UDP && peer->family == local->family ?
+					sip_local_find(t->local, local, local->port, RG_UDP) : NULL;
 
 	if (!l)
 		return EADDRNOTAVAIL;
@@ -642,8 +462,7 @@ bool sip_transport_moved(struct sip_transport *t)
 
 void sip_transport_busy(struct sip_transport *t, sip_transport_busy_h *h, void *arg)
 {
-	t->busy = h;
-	t->busy_arg = arg;
+	sip_locals_busy(t->local, h, arg);
 }
 
 void sip_transport_trace(struct sip_transport *t, bool on)
@@ -656,13 +475,12 @@ void sip_transport_free(struct sip_transport *t)
 	if (!t)
 		return;
 	rg_timer_stop(sip_loop_timers(t->c.loop), &t->c.soon);
-	rg_timer_stop(sip_loop_timers(t->c.loop), &t->leave);
 	sip_loop_at_end(t->c.loop, NULL, t);
 	sip_tcp_free(t->tcp);
 	sip_udp_free(t->udp);
 	sip_tls_contexts_unref(t->contexts);
 	g_array_free(t->interface, TRUE);
-	g_hash_table_destroy(t->local);
+	sip_locals_free(t->local);
 	sip_sources_free(t->source);
 	g_free(t);
 }
