@@ -115,10 +115,12 @@ static int send(struct reg_engine *e, struct reg_account *a, struct reg_server *
 	bool more = r->at + 1 < r->list.n || (r->pinned && a->set->n > 1);
 	struct reg_outgoing o;
 	struct reg_message m;
+	uint32_t ask = 0;
 	int err;
 
-	request_make(e, a, s, RG_M_REGISTER,
-		     leaving ? 0 : MAX(account_gateway(a)->registration_time, least(a, s)), more, &o);
+	if (!leaving)
+		ask = MAX(account_gateway(a)->registration_time, least(a, s));
+	request_make(e, a, s, RG_M_REGISTER, ask, more, &o);
 	if (!leaving)
 		r->ask = MAX(o.q.expires, least(a, s));
 	m = request_message(e, a, s, &o);

@@ -89,13 +89,35 @@ static void server_free(struct reg_engine *e, struct reg_server *s)
 	g_free(s);
 }
 
+/* Left three in a row unanswered; keep-alive may have found it down before. */
+static bool silent(const struct reg_server *s)
+{
+	return s->down == DOWN_SILENT ||
+	       (s->down == DOWN_PROBED && !s->believed && s->unanswered >= SILENT_AFTER);
+}
+
+/* Whoever is next gets no place: the server is silent, or was found down since. */
+static bool waits_in_vain(const struct reg_server *s)
+{
+	return silent(s) || s->waited;
+}
+
+/* It goes on at once: with a place, without one, or elsewhere if no list has the server. */
+static bool next_goes_on(struct reg_engine *e, const struct reg_server *s)
+{
+	const struct reg_account *a = account_at(e, s->waiting.head);
+
+	return a && (waits_in_vain(s) || s->in_flight < s->window ||
+		     (!s->sets->len && a->state != RG_UNREGISTERING));
+}
+
 /* No set names it: it stays while accounts are bound there, to be shown and left, and
  * until those that wait there have been told. */
 static void unused(struct reg_engine *e, struct reg_server *s)
 {
-	if (s->waiting.n)
+	if (next_goes_on(e, s))
 		rg_timer_set(e->timers, &s->drain, rg_now(e->timers), drain, s);
-	else if (!s->bound)
+	else if (!s->bound && !s->waiting.n)
 		server_free(e, s);
 }
 
@@ -156,13 +178,6 @@ void server_health(struct reg_engine *e, struct reg_server *s, enum rg_health he
 	keepalive_server(e, s);
 	if (s->waiting.n)
 		rg_timer_set(e->timers, &s->drain, rg_now(e->timers), drain, s);
-}
-
-/* Left three in a row unanswered; keep-alive may have found it down before. */
-static bool silent(const struct reg_server *s)
-{
-	return s->down == DOWN_SILENT ||
-	       (s->down == DOWN_PROBED && !s->believed && s->unanswered >= SILENT_AFTER);
 }
 
 /* A server that fell silent takes one REGISTER at a time, as a trial. */
@@ -268,21 +283,6 @@ void server_told(struct reg_engine *e, struct reg_server *s, bool answered)
 	} else if (++s->unanswered >= SILENT_AFTER && s->down == DOWN_NOT && !s->believed) {
 		server_health(e, s, RG_DOWN, DOWN_SILENT);
 	}
-}
-
-/* Whoever is next gets no place: the server is silent, or was found down since. */
-static bool waits_in_vain(const struct reg_server *s)
-{
-	return silent(s) || s->waited;
-}
-
-/* It goes on at once: with a place, without one, or elsewhere if no list has the server. */
-static bool next_goes_on(struct reg_engine *e, const struct reg_server *s)
-{
-	const struct reg_account *a = account_at(e, s->waiting.head);
-
-	return a && (waits_in_vain(s) || s->in_flight < s->window ||
-		     (!s->sets->len && a->state != RG_UNREGISTERING));
 }
 
 /* Give places to those that wait; if the server is down they are told at once, a
