@@ -6,6 +6,7 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 CC      ?= cc
 CFLAGS  ?= -O2 -g
 V       ?=
+MAKEFLAGS += --no-print-directory
 # What is built is named; V=1 shows the commands.
 Q        = $(if $(V),,@)
 SAY      = @$(if $(V),:,printf '  %-5s %s\n')
@@ -70,7 +71,7 @@ help:
 
 ## all              build the programs and the plugins (no network, no root); V=1 shows how
 ## run              install what is missing, build, show a demo until Ctrl-C
-## check            install what is missing, build, run every test
+## check [T=WORD]   install what is missing, build, run every test, or those with WORD in their name
 ## SAN=address,undefined check    the same under sanitizers, in build-san/
 ## deps test-deps   only install the packages that are missing
 ## install uninstall              DESTDIR and PREFIX respected; no package is made here
@@ -171,7 +172,7 @@ check: deps test-deps
 
 .PHONY: check-built
 check-built: all test-programs
-	@tests/run $(B)
+	@tests/run $(B) $(T)
 
 fuzz:
 	@mkdir -p $(B)-fuzz/corpus-$(T)
