@@ -147,7 +147,7 @@ static void call_over(struct call *c)
 	}
 	c->over = true;
 	for (struct exchange *x = c->exchange; x; x = x->next) {
-		if (x->over || (!x->waits && !x->ack_waits))
+		if (x->over || (!x->waits && !x->ack_waits && !media_waits(c, x)))
 			continue;
 		if (x->ack_waits)
 			ack_self(x);

@@ -387,6 +387,11 @@ void exchange_answered(struct exchange *, const struct sip_head *, struct span b
 /* The gateway's own answer. */
 void exchange_reply(struct exchange *, uint16_t code, const char *reason, const char *headers);
 void exchange_over(struct exchange *);
+/* Its present client is under way: it does not wait for its session description. */
+static inline bool exchange_sent(const struct exchange *x)
+{
+	return x->client && !x->built;
+}
 /* Stop waiting for the callee of an unanswered one. */
 void exchange_give_up(struct exchange *, uint16_t code);
 void exchange_release(struct exchange *); /* the reaper's */
@@ -504,5 +509,6 @@ void media_pass(struct exchange *, enum media_kind, const struct sip_hop *,
 		const struct sip_head *);
 void media_forget(struct call *, const struct exchange *); /* exchange NULL: all */
 void media_remove(struct call *);
+bool media_waits(const struct call *, const struct exchange *); /* a message of it does */
 
 #endif

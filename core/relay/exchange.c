@@ -96,8 +96,9 @@ void exchange_over(struct exchange *x)
 	x->server = NULL;
 	if (x->client) {
 		sip_client_leave(x->client);
+		if (exchange_sent(x))
+			x->clients--;
 		x->client = NULL;
-		x->clients--;
 	}
 	x->waits = x->ack_waits = false;
 	relay_reap(x->call);
@@ -294,8 +295,9 @@ void exchange_back(struct exchange *x, const struct sip_head *answer, struct spa
 		return;
 	b = exchange_translate(x, answer, body, x->pair ? x->pair :
 			       pair_by_remote_tag(x->call, sip_tag(sip_value(answer, H_TO))));
-	if (!b) {
-		exchange_reply(x, answer->code < 200 ? 500 : answer->code, NULL, NULL);
+	if (!b) { /* too long with the caller's Vias: of a 1xx nothing hangs on it */
+		if (answer->code >= 200)
+			exchange_reply(x, answer->code, NULL, NULL);
 		return;
 	}
 	sip_server_reply(x->server, answer->code, b);
@@ -310,7 +312,7 @@ void exchange_give_up(struct exchange *x, uint16_t code)
 {
 	exchange_reply(x, code, NULL, NULL);
 	x->cancelled = true;
-	if (x->method != M_INVITE || !x->client || !x->clients) {
+	if (x->method != M_INVITE || !exchange_sent(x)) {
 		exchange_over(x);
 		return;
 	}

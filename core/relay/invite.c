@@ -130,10 +130,10 @@ static void abandon(struct exchange *x, struct span headers)
 	x->cancelled = true;
 	rg_timer_stop(call_timers(x->call), &x->timer);
 	media_forget(x->call, x);
-	if (!x->client || !x->clients)
-		exchange_over(x);
-	else
+	if (exchange_sent(x))
 		sip_client_cancel(x->client, headers);
+	else
+		exchange_over(x);
 }
 
 static void end_with(struct exchange *x, uint16_t code, enum ender by, struct span headers)

@@ -338,6 +338,14 @@ void media_forget(struct call *c, const struct exchange *x)
 		advance(c);
 }
 
+bool media_waits(const struct call *c, const struct exchange *x)
+{
+	for (const struct media_item *i = c->item; i; i = i->next)
+		if (i->x == x)
+			return true;
+	return false;
+}
+
 void media_remove(struct call *c)
 {
 	const struct rg_media *m = &c->relay->media;

@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "relay/relay.h"
+#include "relay/call.h"
 #include "sip/memo.h"
 #include "sip/message.h"
 #include "sip/transaction.h"
@@ -408,6 +408,7 @@ static inline void all_gone(void)
 	pass(70000);
 	assert_int_equal(relay_calls(w.relay), 0);
 	assert_false(relay_next(w.relay, &id, &i));
+	assert_int_equal(w.relay->bytes, 0);
 	assert_int_equal(w.routes_alive, 0);
 	assert_int_equal(sip_ta_clients(w.ta), 0);
 	assert_int_equal(sip_ta_servers(w.ta), 0);
