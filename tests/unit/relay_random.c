@@ -77,6 +77,13 @@ static const struct ua *end_of(const struct letter *l)
 
 static const char *any_body(void)
 {
+	static char large[2000]; /* by TCP, where there is such */
+
+	if (!any(8)) {
+		snprintf(large, sizeof large, "%s", OFFER);
+		memset(large + strlen(large), 'x', sizeof large - strlen(large) - 1);
+		return large;
+	}
 	return any(2) ? OFFER : "";
 }
 
@@ -166,6 +173,17 @@ static void time_passes(void)
 	pass(steps[any(any(4) ? 4 : 7)]);
 }
 
+static void fail_any(void)
+{
+	static const uint32_t sockets[] = { 7, SIP_SOCKET_TCP | 9, SIP_SOCKET_TCP | 5 };
+	struct rg_addr peer = any(2) ? w.callee.addr : w.caller.addr;
+	unsigned i = any(3);
+
+	peer.transport = i ? RG_TCP : RG_UDP;
+	w.flow_gone |= i == 2;
+	sip_ta_failed(w.ta, sockets[i], &peer, any(2) ? ECONNREFUSED : ECONNRESET, NULL, 0);
+}
+
 static void step(void)
 {
 	const char *text;
@@ -189,8 +207,7 @@ static void step(void)
 		break;
 	case 4:
 		if (!any(8))
-			sip_ta_failed(w.ta, 7, any(2) ? &w.callee.addr : &w.caller.addr,
-				      ECONNREFUSED, NULL, 0);
+			fail_any();
 		break;
 	case 5:
 		if (w.resolved && any(2)) {
@@ -231,6 +248,11 @@ static void ends_do_what_they_like(void **state)
 		w.username = run % 2 ? "line1" : NULL;
 		w.caller_username = run % 3 ? NULL : "line1";
 		w.follow = run % 5 == 0;
+		w.tcp = run % 4;
+		if (run % 4 == 2)
+			w.caller.addr.transport = RG_TCP;
+		if (run % 8 == 3)
+			w.server[0].transport = w.callee.addr.transport = RG_TCP;
 		w.media = (uint8_t)(run % 3);
 		memset(job, 0, sizeof job);
 		relay_set_media(w.relay, &media);
