@@ -164,8 +164,11 @@ static bool tried(const struct reg_account *a, uint32_t server)
 void fsm_fruitless(struct reg_engine *e, struct reg_account *a, enum rg_verdict why, bool pinned)
 {
 	bool refresh = a->purpose == RG_FOR_REFRESH;
+	char code[8] = ""; /* none where nobody answered */
 	const char *by;
 
+	if (a->last_code)
+		g_snprintf(code, sizeof code, "%u ", a->last_code);
 	if (a->wish && a->registrar) { /* asked for a call alone: the binding stays */
 		back_to_bound(e, a);
 		return;
@@ -181,13 +184,12 @@ void fsm_fruitless(struct reg_engine *e, struct reg_account *a, enum rg_verdict 
 	}
 	if (a->registrar) {
 		if (refresh) {
-			rg_warn("%s: refresh failed: %u %s", account_name(a), a->last_code,
-				a->reason);
+			rg_warn("%s: refresh failed: %s%s", account_name(a), code, a->reason);
 			a->refused = a->registrar;
 		}
 		fsm_unbind(e, a);
 	} else {
-		rg_info("%s: not registered: %u %s", account_name(a), a->last_code, a->reason);
+		rg_info("%s: not registered: %s%s", account_name(a), code, a->reason);
 	}
 	if (!refresh)
 		a->refused = 0;
