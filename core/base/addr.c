@@ -165,3 +165,12 @@ const char *rg_transport_name(uint8_t transport)
 {
 	return transport == RG_TLS ? "tls" : transport == RG_TCP ? "tcp" : "udp";
 }
+
+bool rg_addr_is_host(const struct rg_addr *a)
+{
+	static const uint8_t none[16];
+
+	if (a->family == 4)
+		return a->ip[0] && a->ip[0] < 224;
+	return a->family == 6 && a->ip[0] != 0xff && memcmp(a->ip, none, sizeof none);
+}

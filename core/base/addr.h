@@ -29,6 +29,8 @@ char *rg_addr_ip(const struct rg_addr *, char buf[RG_ADDR_TEXT]);
 /* "192.0.2.1:5060", "[2001:db8::1]:5060" or, for ourselves, "[fe80::1%eth0]:5060";
  * returns buf. */
 char *rg_addr_text(const struct rg_addr *, char buf[RG_ADDR_TEXT]);
+/* Can one host be there?  Not at "this host", at a group of hosts, or in class E. */
+bool rg_addr_is_host(const struct rg_addr *);
 /* The same address; of two scopes, which differ, both must be known to tell. */
 bool rg_addr_same_ip(const struct rg_addr *, const struct rg_addr *);
 bool rg_addr_equal(const struct rg_addr *, const struct rg_addr *); /* all of it */

@@ -80,18 +80,14 @@ static bool open_message(struct message *m, const uint8_t *msg, size_t len)
 	return true;
 }
 
-/* No server stands at "this host", at a group of hosts, or in class E: such answers
- * come from name servers that block a name. */
+/* Name servers that block a name answer with addresses that are nobody's. */
 static bool usable(const struct rg_addr *a)
 {
-	static const uint8_t none[16], mapped[12] = { [10] = 0xff, [11] = 0xff };
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 
-	if (a->family == 4)
-		return a->ip[0] && a->ip[0] < 224;
-	if (a->ip[0] == 0xfe && (a->ip[1] & 0xc0) == 0x80) /* on which link? */
+	if (a->family == 6 && a->ip[0] == 0xfe && (a->ip[1] & 0xc0) == 0x80) /* on which link? */
 		return false;
-	return memcmp(a->ip, none, sizeof none) && memcmp(a->ip, mapped, sizeof mapped) &&
-	       a->ip[0] != 0xff;
+	return rg_addr_is_host(a) && (a->family == 4 || memcmp(a->ip, mapped, sizeof mapped));
 }
 
 /* ---- names ----------------------------------------------------------------------- */

@@ -148,7 +148,7 @@ bool sip_seen(const struct sip_head *h, struct rg_addr *seen)
 		return false;
 	memcpy(text, received.p, received.n);
 	text[received.n] = '\0';
-	if (!rg_addr_parse_ip(seen, text))
+	if (!rg_addr_parse_ip(seen, text) || !rg_addr_is_host(seen))
 		return false;
 	rport = span_param(via.params, "rport");
 	seen->port = rport.n && span_number(rport, 65535, &port) ? (uint16_t)port : via.port;

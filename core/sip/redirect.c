@@ -26,7 +26,7 @@ static bool address_of(const struct sip_uri_part *u, uint8_t transport, struct r
 		return false;
 	to->port = u->port ? u->port : 5060;
 	to->transport = transport;
-	return to->family == 6 ? to->ip[0] != 0xff : to->ip[0] && to->ip[0] < 224;
+	return rg_addr_is_host(to);
 }
 
 static bool has_been(const struct sip_attempt *a, const struct rg_addr *to)
