@@ -143,7 +143,7 @@ void show_plugins(const json_t *data)
 
 /* ---- one object: a line per member ------------------------------------------------ */
 
-enum how { PLAIN, DURATION, TIME };
+enum how { PLAIN, DURATION, TIME, CODE /* 0: none came */ };
 struct line {
 	const char *key, *title;
 	enum how how;
@@ -157,6 +157,8 @@ static void print_line(const char *title, char *value)
 
 static void print_as(const char *title, const json_t *value, enum how how)
 {
+	if (how == CODE && json_integer_value(value) <= 0)
+		value = NULL;
 	print_line(title, how == DURATION ? text_duration(value) :
 			  how == TIME	  ? text_time(value) :
 					    text_value(value));
@@ -293,7 +295,7 @@ void show_account(const json_t *data)
 		{ "contact", "Contact", PLAIN },
 		{ "expires_in", "expires in", DURATION },
 		{ "next_attempt_in", "next attempt in", DURATION },
-		{ "last_code", "last answer", PLAIN },
+		{ "last_code", "last answer", CODE },
 		{ "last_reason", "reason", PLAIN },
 		{ "failures", "failures", PLAIN },
 		{ "register_sent", "REGISTERs sent", PLAIN },
