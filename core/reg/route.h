@@ -84,7 +84,7 @@ struct reg_leg {
 	uint32_t longest;	/* s that a call may last, 0: no limit (MaxCallDuration) */
 	/* The other leg, where the caller is: user of our Contact towards it (NULL or "": that
 	 * of its Request-URI), and what challenges on it are met with when it is the serving
-	 * side (NULL or "": they go to the other end).  Valid as username. */
+	 * side (NULL or "": they go to the other end; valid as username). */
 	const char *caller_user, *caller_username, *caller_password;
 	const char *caller_address; /* as contact_address, of our Contact there; NULL: local */
 	const char *caller_tls_name; /* as tls_name, of the server that called; NULL or "":
