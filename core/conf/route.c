@@ -148,7 +148,8 @@ static void warn_without(struct load *l)
 			continue;
 		told[group] = true;
 		row_warn(l, &c->ip_group[group].row,
-			 "IP2IPRouting has no row for calls of IP group %s: they are refused with 404",
+			 "IP2IPRouting has no row for calls of IP group %s: they are refused with "
+			 "404",
 			 c->ip_group[group].row.name);
 	}
 	g_free(told);
