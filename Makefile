@@ -175,6 +175,7 @@ check-built: all test-programs
 	@tests/run $(B) $(T)
 
 fuzz:
+	@[ -e tests/fuzz/$(T).c ] || { echo 'make fuzz T=NAME, one of: $(FUZZ)'; exit 2; }
 	@mkdir -p $(B)-fuzz/corpus-$(T)
 	$(MAKE) BUILD=$(B)-fuzz CC=clang SAN=address,undefined CFLAGS="-O1 -g -fsanitize=fuzzer-no-link" $(foreach l,$(LAYERS),$(B)-fuzz/lib/$(l).a)
 	clang $(subst -Wconversion,,$(TESTFLAGS)) $(RE_DEFS) -DRG_STATIC -fsanitize=fuzzer,address,undefined -O1 tests/fuzz/$(T).c \
@@ -188,6 +189,7 @@ lint:
 	@tests/lint $(B)
 
 format:
+	@command -v clang-format-diff >/dev/null || { echo 'make format needs the package clang-format'; exit 2; }
 	git diff -U0 --no-color HEAD -- '*.c' '*.h' | clang-format-diff -p1 -i
 
 coverage:
