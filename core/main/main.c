@@ -311,9 +311,10 @@ static int run(struct app *app)
 		if (control_open(app))
 			rc = EXIT_CANNOT_START;
 	}
-	/* whoever is answered now finds all accounts there */
+	/* Whoever is answered now finds all accounts there.  The time creeps: however long it
+	 * takes, nothing that waits for an answer falls due before the sockets are read. */
 	while (!rc && reg_engine_applying(app->engine))
-		rg_timers_run(app->timers, sip_loop_clock(), 64);
+		rg_timers_run(app->timers, MIN(sip_loop_clock(), rg_now(app->timers) + 1), 64);
 	if (!rc) {
 		rg_notice("regwayd %s: %u accounts, %zu plugins", RG_VERSION,
 			  app->gen->conf->n_account, policy_modules_count(app->gen->modules));

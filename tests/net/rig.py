@@ -232,13 +232,14 @@ class Daemon:
             with NETWORK.changed:
                 NETWORK.changed.notify_all()
 
-    def log(self, pattern):
-        return [x for x in list(self.err) if re.search(pattern, x)]
+    def log(self, pattern, since=0):
+        return [x for x in self.err[since:] if re.search(pattern, x)]
 
-    def said(self, pattern, timeout=5):
-        """Wait for lines of the log; they come through a pipe, later than what they tell of."""
+    def said(self, pattern, timeout=5, since=0):
+        """Wait for lines of the log, from the line number since on; they come through a pipe,
+        later than what they tell of."""
         try:
-            return wait(lambda: self.log(pattern), timeout, "the line " + pattern)
+            return wait(lambda: self.log(pattern, since), timeout, "the line " + pattern)
         except Failure as e:
             raise Failure("%s\n  %s" % (e, self.tail())) from None
 
