@@ -35,8 +35,10 @@ static struct reg_account *slab_take(struct reg_engine *e)
 
 /* ---- queues: intrusive, first in first out ------------------------------------ */
 
+/* It is in one queue at a time: who waits for a port does so again when this is over. */
 void queue_push(struct reg_engine *e, struct reg_queue *q, struct reg_account *a)
 {
+	ports_unwait(e, a);
 	a->next = 0;
 	a->prev = q->tail;
 	if (q->tail)

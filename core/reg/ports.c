@@ -145,8 +145,8 @@ void ports_lease(struct reg_engine *e, struct reg_account *a)
 	if (!(a->chain->wants & RG_WANTS_PORT) || a->port || a->port_pool || !p)
 		return;
 	if (!lease(a, p) && !fsm_busy(a)) {
-		a->port_pool = p;
 		queue_push(e, &p->waiting, a);
+		a->port_pool = p;
 	}
 }
 
