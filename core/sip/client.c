@@ -6,6 +6,8 @@
 #include "sip/message.h"
 #include "sip/slot.h"
 
+enum { SEARCHES_A_SECOND = 50 };
+
 static const struct span no_lines;
 
 static void on_timer(void *arg);
@@ -444,6 +446,17 @@ static bool concerns(const struct sip_client *c, uint32_t socket, const struct r
 				  (!peer->port || c->hop.peer.port == peer->port)));
 }
 
+static bool too_many_searches(struct sip_ta *ta)
+{
+	rg_ms now = rg_now(ta->timers);
+
+	if (now - ta->second >= 1000) {
+		ta->second = now;
+		ta->searches = 0;
+	}
+	return ta->searches++ >= SEARCHES_A_SECOND;
+}
+
 void sip_ta_failed(struct sip_ta *ta, uint32_t socket, const struct rg_addr *peer, int err,
 		   const char *quoted, size_t n)
 {
@@ -460,6 +473,8 @@ void sip_ta_failed(struct sip_ta *ta, uint32_t socket, const struct rg_addr *pee
 	}
 	if (n > 8 && !memcmp(quoted, "SIP/2.0 ", 8))
 		return; /* an answer of ours */
+	if (peer->family && !(socket & SIP_SOCKET_TCP) && too_many_searches(ta))
+		return;
 	for (uint32_t i = 0; (c = sip_slot_at(ta, i)) != NULL; i++) {
 		if (concerns(c, socket, peer) && (int32_t)(c->born - youngest) <= 0)
 			fail(c, err);

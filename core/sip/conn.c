@@ -52,13 +52,14 @@ void sip_conn_broken(struct sip_conn *n, int err, bool asked)
 	struct sip_carrier *c = n->c;
 	struct rg_addr peer = n->hop.peer, all = { .family = 0 };
 	uint32_t socket = n->hop.socket, interface = n->interface;
-	bool tell = n->ours && n->state == SIP_UP && !asked;
+	bool tell = n->ours && n->state == SIP_UP && !asked, waited_for = n->asked;
 	struct sip_lost *lost = sip_tcp_lost(n->owner);
 
 	if (n->state == SIP_SHAKING || sip_error_tls(err))
 		sip_tcp_failed(n->owner, n, err ? err : ECONNRESET);
 	sip_conn_drop(n);
-	c->env.failed(c->env.arg, socket, &all, err ? err : ECONNRESET, NULL, 0);
+	if (waited_for) /* a search among all transactions, which strangers must not set off */
+		c->env.failed(c->env.arg, socket, &all, err ? err : ECONNRESET, NULL, 0);
 	if (tell)
 		sip_lost_add(lost, interface, &peer);
 }

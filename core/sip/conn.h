@@ -39,6 +39,7 @@ struct sip_conn {
 	rg_ms ping;   /* the next one; 0: none */
 	uint32_t flow_ms; /* the server's Flow-Timer; 0: none */
 	bool pinged;  /* and nothing was heard since */
+	bool asked;   /* requests of ours went over it */
 	int low;      /* bytes we want to be woken for */
 };
 

@@ -243,6 +243,7 @@ int sip_tcp_send(struct sip_tcp *t, const struct sip_hop *hop, struct sip_buf *b
 	if (t->c->trace)
 		t->c->env.trace(t->c->env.arg, true, &hop->local, &hop->peer, b->data, b->len);
 	t->c->stats->sent++;
+	n->asked |= b->len < 8 || memcmp(b->data, "SIP/2.0 ", 8);
 	sip_conn_queue(n, b->data, b->len);
 	sip_conn_used(n);
 	return 0;

@@ -104,7 +104,8 @@ rg_ms sip_client_deadline(const struct sip_client *);
 
 /* A response came.  false: it belongs to nothing. */
 bool sip_ta_response(struct sip_ta *, const struct sip_hop *, const struct sip_head *);
-/* As sip_transport_env.failed tells it. */
+/* As sip_transport_env.failed tells it.  An ICMP error that does not say for which request it
+ * is takes a search among all: not more than 50 a second, since anybody can forge them. */
 void sip_ta_failed(struct sip_ta *, uint32_t socket, const struct rg_addr *peer, int err,
 		   const char *quoted, size_t n);
 size_t sip_ta_clients(const struct sip_ta *); /* in use */
@@ -162,6 +163,8 @@ struct sip_ta {
 	struct sip_pool *pool;
 	struct sip_stats *stats;
 	struct sip_wire wire;
+	rg_ms second;	   /* the present one of searches that ICMP errors set off */
+	unsigned searches; /* in it */
 	struct sip_clients *clients;
 	struct sip_servers *servers;
 };

@@ -334,6 +334,31 @@ static void failures_find_whom_they_concern(void **state)
 	assert_int_equal(sip_ta_clients(w.ta), 0);
 }
 
+/* Each is a search among all transactions; whose branch is told is found without. */
+static void forged_failures_are_few_in_a_second(void **state)
+{
+	const char quoted[] = "REGISTER sip:b SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=";
+	struct rg_addr other = w.hop.peer;
+	struct sip_client *c;
+	char text[200];
+
+	(void)state;
+	start("REGISTER", SIP_64T1_MS, 255);
+	c = start("REGISTER", SIP_64T1_MS, 255);
+	BRANCH(c, b);
+	snprintf(text, sizeof text, "%s%.*s;rp", quoted, SIP_BRANCH, b);
+	other.port = 9;
+	for (unsigned i = 0; i < 100; i++)
+		sip_ta_failed(w.ta, 7, &other, ECONNREFUSED, NULL, 0);
+	sip_ta_failed(w.ta, 7, &w.hop.peer, ECONNREFUSED, NULL, 0);
+	assert_int_equal(w.events, 0);
+	sip_ta_failed(w.ta, 7, &w.hop.peer, ECONNREFUSED, text, strlen(text));
+	assert_int_equal(w.events, 1);
+	go_to(1000);
+	sip_ta_failed(w.ta, 7, &w.hop.peer, ECONNREFUSED, NULL, 0);
+	assert_int_equal(w.events, 2);
+}
+
 static void slots_are_used_again(void **state)
 {
 	(void)state;
@@ -614,6 +639,7 @@ int main(void)
 		TEST(again_with_another_branch),
 		TEST(a_wire_that_refuses),
 		TEST(failures_find_whom_they_concern),
+		TEST(forged_failures_are_few_in_a_second),
 		TEST(slots_are_used_again),
 		TEST(invite_silence),
 		TEST(invite_rings_for_long),
