@@ -157,7 +157,8 @@ void ack_again(struct exchange *x)
 	struct sip_buf *b;
 	struct sip_hop hop;
 
-	(void)nexthop_turn(x->pair, to);
+	if (x->repeats++ & 1) /* one may be lost */
+		(void)nexthop_turn(x->pair, to);
 	if (!nexthop(x->pair, to, &hop) && (hop.socket != x->to.socket ||
 					    !rg_addr_equal(&hop.peer, &x->to.peer))) {
 		write_branch(branch);

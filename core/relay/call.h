@@ -136,6 +136,7 @@ struct exchange {
 	uint8_t clients;	   /* that may still call us */
 	uint8_t challenges, redirects;
 	uint8_t turns;	/* to another address of the next hop's name */
+	uint8_t repeats; /* of the ACK */
 	bool answered;	/* a final answer went back */
 	bool accepted;	/* 2xx came: INVITE waits for its ACK, or is acknowledged */
 	bool cancelled; /* nobody waits for it any more */
@@ -450,7 +451,7 @@ void ack_forward(struct exchange *, const struct sip_head *, struct span body);
 /* The one nobody sent, before a BYE. */
 void ack_self(struct exchange *);
 /* The 2xx came again, so the ACK has not got there: once more, over another connection if that
- * one broke, or to another address of the name. */
+ * one broke, every second time to another address of the name. */
 void ack_again(struct exchange *);
 /* Written from h, or h NULL as the frame says, and sent; the caller's, or NULL. */
 struct sip_buf *ack_put(struct exchange *, const struct sip_head *h, struct frame *,
