@@ -35,6 +35,7 @@ struct control {
 	char *path;
 	GPtrArray *conns;
 	struct rg_timer pause;
+	gint64 rest; /* no command begins before, us */
 };
 
 static void conn_events(struct control_conn *c);
@@ -84,10 +85,27 @@ static void run_line(struct control_conn *c, const char *text, size_t n)
 	json_decref(line);
 }
 
+/* Commands take half of the time at most, however many ask: calls go on meanwhile. */
+static void run_in_turn(struct control_conn *c, const char *text, size_t n)
+{
+	gint64 began = g_get_monotonic_time(), now;
+
+	run_line(c, text, n);
+	now = g_get_monotonic_time();
+	c->control->rest = now + (now - began);
+}
+
+static bool is_pending(const struct control_conn *c)
+{
+	return !c->waits && !c->streams && !c->out->len &&
+	       (c->in->len > LINE_MOST || memchr(c->in->str, '\n', c->in->len));
+}
+
 /* One line at a time: the next when its answer is out. */
 static void run_lines(struct control_conn *c)
 {
-	while (!c->waits && !c->streams && c->sent == c->out->len) {
+	while (!c->waits && !c->streams && c->sent == c->out->len &&
+	       g_get_monotonic_time() >= c->control->rest) {
 		char *end = memchr(c->in->str, '\n', c->in->len);
 		size_t n;
 
@@ -104,7 +122,7 @@ static void run_lines(struct control_conn *c)
 		else if (n > LINE_MOST)
 			say(c, command_error("a line of more than %d bytes", LINE_MOST));
 		else
-			run_line(c, c->in->str, n);
+			run_in_turn(c, c->in->str, n);
 		g_string_erase(c->in, 0, (gssize)n + 1);
 	}
 	if (c->streams)
@@ -145,7 +163,7 @@ static void go_on(struct control_conn *c)
 			return;
 		}
 	} while (!c->out->len && c->in->len != before);
-	if (c->ended && !c->out->len && !c->waits && !c->streams) {
+	if (c->ended && !c->out->len && !c->waits && !c->streams && !is_pending(c)) {
 		conn_free(c);
 		return;
 	}
@@ -162,7 +180,8 @@ static void conn_ready(int fd, int events, void *arg)
 
 		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 			c->ended = true;
-		if (c->ended && c->in->len && !c->overlong) /* a last line without its end */
+		/* a last line without its end */
+		if (c->ended && c->in->len && !c->overlong && c->in->str[c->in->len - 1] != '\n')
 			g_string_append_c(c->in, '\n');
 		if (n > 0 && !c->streams)
 			g_string_append_len(c->in, buf, n);
@@ -186,7 +205,7 @@ static void conn_events(struct control_conn *c)
 	}
 	if (!c->ended && !c->waits && !c->out->len)
 		want |= SIP_READ;
-	if (c->out->len)
+	if (c->out->len || is_pending(c))
 		want |= SIP_WRITE;
 	if (!want && !c->ended)
 		want = SIP_READ; /* to learn that it left */
