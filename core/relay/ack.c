@@ -124,11 +124,9 @@ void ack_self(struct exchange *x)
 
 static void keep_ack(struct exchange *x, const struct sip_hop *hop, const struct sip_head *h)
 {
-	x->ack = sip_buf_new(x->call->relay->parts->pool, h->len);
+	x->ack = relay_copy(x->call->relay, h);
 	if (!x->ack)
 		return;
-	memcpy(x->ack->data, h->base, h->len);
-	x->ack->len = h->len;
 	x->from = *hop;
 	x->ack_waits = true;
 }

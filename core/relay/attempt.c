@@ -409,15 +409,6 @@ static uint32_t retry_after(const struct sip_head *h)
 	return v.p && span_number(v, 86400 * 7, &s) ? s : 0;
 }
 
-static void keep_answer(struct exchange *x, const struct sip_head *h)
-{
-	x->answer = sip_buf_new(x->call->relay->parts->pool, h->len);
-	if (!x->answer)
-		return;
-	memcpy(x->answer->data, h->base, h->len);
-	x->answer->len = h->len;
-}
-
 void attempt_failed(struct exchange *x, const struct sip_head *h)
 {
 	struct call *c = x->call;
@@ -440,7 +431,7 @@ void attempt_failed(struct exchange *x, const struct sip_head *h)
 	x->heard = h;
 	reg_route_answered(c->route, h ? h->code : 0, reason, retry_after(h));
 	if (x->heard && !x->over && c->attempt == attempt)
-		keep_answer(x, h);
+		x->answer = relay_copy(c->relay, h);
 	x->heard = NULL;
 }
 

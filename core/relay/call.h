@@ -321,6 +321,8 @@ struct span dialog_routes(const struct dialog *);
  * that end; a name is looked up. */
 void dialog_refresh(struct pair *, enum side, const struct sip_head *, bool routes,
 		    bool reverse);
+/* The values of Record-Route as one; reverse: as the UAC has them.  n 0: none. */
+struct span dialog_route_set(const struct sip_head *, bool reverse, struct out *);
 /* Parts of a request to that side: URI, routes, From, To, Call-ID, the next CSeq, and
  * Contact if h has one. */
 void dialog_frame(struct pair *, enum side, const struct sip_head *, struct frame *);
@@ -365,6 +367,8 @@ void attempt_refuse(struct exchange *, uint16_t code, const char *reason, const 
 
 /* ---- exchange.c ---- */
 
+/* A message as it came; NULL: there is no room for it. */
+struct sip_buf *relay_copy(const struct relay *, const struct sip_head *);
 /* NULL: too many; head and hop as the request came, NULL for one of ours. */
 struct exchange *exchange_new(struct call *, struct pair *, enum side from, enum method,
 			      const struct sip_hop *, const struct sip_head *);

@@ -48,11 +48,10 @@ static void set(struct pair *p, enum side s, struct span remote, struct span tar
 
 /* ---- what the other end says of itself -------------------------------------------------- */
 
-/* All values of Record-Route as one. */
-static struct span route_set(const struct sip_head *h, bool reverse, char *buf, size_t size)
+struct span dialog_route_set(const struct sip_head *h, bool reverse, struct out *o)
 {
 	struct span value[SIP_LINES_MOST], line;
-	struct out o = { buf, buf + size, false };
+	const char *from = o->p;
 	unsigned at = 0;
 	size_t n = 0;
 
@@ -61,10 +60,10 @@ static struct span route_set(const struct sip_head *h, bool reverse, char *buf, 
 			n++;
 	for (size_t i = 0; i < n; i++) {
 		if (i)
-			out_lit(&o, ", ");
-		out_span(&o, value[reverse ? n - 1 - i : i]);
+			out_lit(o, ", ");
+		out_span(o, value[reverse ? n - 1 - i : i]);
 	}
-	return (struct span){ buf, (size_t)(o.p - buf) };
+	return (struct span){ from, (size_t)(o->p - from) };
 }
 
 static struct span contact_uri(const struct sip_head *h)
@@ -85,9 +84,10 @@ void dialog_refresh(struct pair *p, enum side s, const struct sip_head *h, bool 
 	struct dialog *d = &p->dialog[s];
 	struct span target = contact_uri(h), set_of = dialog_routes(d);
 	char buf[SIP_HEADER_MOST];
+	struct out o = { buf, buf + sizeof buf, false };
 
 	if (routes)
-		set_of = route_set(h, reverse, buf, sizeof buf);
+		set_of = dialog_route_set(h, reverse, &o);
 	if (!target.p)
 		target = dialog_target(d);
 	if (span_equal(target, dialog_target(d)) && span_equal(set_of, dialog_routes(d)))

@@ -18,7 +18,7 @@ static void server_event(struct sip_server *s, enum sip_server_event e, void *ar
 		attempt_refuse(x, 408, NULL, NULL); /* nobody hears of it: no INVITE */
 }
 
-static struct sip_buf *copy_of(struct relay *r, const struct sip_head *h)
+struct sip_buf *relay_copy(const struct relay *r, const struct sip_head *h)
 {
 	struct sip_buf *b = sip_buf_new(r->parts->pool, h->len);
 
@@ -33,7 +33,7 @@ static bool take_request(struct exchange *x, const struct sip_hop *hop, const st
 {
 	struct relay *r = x->call->relay;
 
-	x->request = copy_of(r, h);
+	x->request = relay_copy(r, h);
 	x->server = x->request ? sip_server_new(r->parts->ta, hop, h, server_event, x) : NULL;
 	if (!x->server) {
 		sip_buf_unref(x->request);

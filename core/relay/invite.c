@@ -25,26 +25,6 @@ struct exchange *invite_by_cseq(const struct pair *p, enum side from, uint32_t c
 
 /* ---- a 2xx nobody wants ----------------------------------------------------------------- */
 
-static struct span reversed_routes(const struct sip_head *h, struct frame *f)
-{
-	struct span value[SIP_LINES_MOST], line;
-	const char *from = f->out.p;
-	unsigned at = 0;
-	size_t n = 0;
-
-	while (sip_next(h, H_RECORD_ROUTE, &at, &line))
-		while (n < SIP_LINES_MOST && span_value(&line, &value[n]))
-			n++;
-	if (!n)
-		return as_it_is;
-	while (n-- > 0) {
-		out_span(&f->out, value[n]);
-		if (n)
-			out_lit(&f->out, ", ");
-	}
-	return frame_cut(f, from);
-}
-
 static void frame_of_answer(struct frame *f, const struct sip_head *h)
 {
 	struct span rest = sip_value(h, H_CONTACT), value;
@@ -59,7 +39,7 @@ static void frame_of_answer(struct frame *f, const struct sip_head *h)
 	if ((rest.p && span_value(&rest, &value) && sip_name_addr_parse(value, &na)) ||
 	    sip_name_addr_parse(f->o.to, &na))
 		f->o.uri = na.uri;
-	f->o.routes = reversed_routes(h, f);
+	f->o.routes = dialog_route_set(h, true, &f->out);
 }
 
 static void hop_of_answer(struct exchange *x, const struct frame *f, const struct sip_hop *from,

@@ -309,13 +309,11 @@ void media_pass(struct exchange *x, enum media_kind kind, const struct sip_hop *
 	}
 	at = queue_end(c, &n);
 	i = n < ITEMS_MOST ? g_new0(struct media_item, 1) : NULL;
-	if (!i || !(i->message = sip_buf_new(c->relay->parts->pool, h->len))) {
+	if (!i || !(i->message = relay_copy(c->relay, h))) {
 		g_free(i);
 		fail(x, kind, hop, h);
 		return;
 	}
-	memcpy(i->message->data, h->base, h->len);
-	i->message->len = h->len;
 	i->x = x;
 	i->hop = *hop;
 	i->kind = (uint8_t)kind;
