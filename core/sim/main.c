@@ -93,8 +93,12 @@ static void print_json(const struct timeline *t, const GPtrArray *failures)
 
 	for (size_t i = 0; i < t->n; i++)
 		json_array_append_new(line, event_json(&t->event[i]));
-	for (guint i = 0; i < failures->len; i++)
-		json_array_append_new(bad, json_string(failures->pdata[i]));
+	for (guint i = 0; i < failures->len; i++) { /* they quote the scenario, whatever is in it */
+		char *text = g_utf8_make_valid(failures->pdata[i], -1);
+
+		json_array_append_new(bad, json_string(text));
+		g_free(text);
+	}
 	all = json_pack("{s:o, s:o}", "timeline", line, "failures", bad);
 	json_dumpf(all, stdout, JSON_INDENT(1));
 	putchar('\n');

@@ -26,6 +26,8 @@ const char *reader_path(struct reader *r, const char *word)
 	char *full = as_is ? g_strdup(word) : g_build_filename(r->s->folder, word, NULL);
 	const char *kept = reader_keep(r, full);
 
+	if (!g_file_test(full, G_FILE_TEST_EXISTS))
+		words_fault(&r->w, "there is no file \"%s\"", full);
 	g_free(full);
 	return kept;
 }
@@ -96,9 +98,10 @@ static void complete(struct reader *r)
 
 		if (!l->at)
 			l->at = s->start;
-		if (l->at < s->start)
+		if (l->at < s->start || l->at > s->until)
 			rg_fault_add(r->w.faults, RG_FAULT_ERROR, s->file, l->line,
-				     "the time is before start");
+				     "the time is %s",
+				     l->at < s->start ? "before start" : "after until");
 	}
 	for (guint i = 0; i < r->expect->len; i++) {
 		struct script_expect *x = &g_array_index(r->expect, struct script_expect, i);
@@ -151,7 +154,7 @@ struct script *script_read(const char *file, struct rg_faults *f)
 	r.line = g_array_new(FALSE, TRUE, sizeof(struct script_line));
 	r.expect = g_array_new(FALSE, TRUE, sizeof(struct script_expect));
 	r.config = g_ptr_array_new();
-	line = g_strsplit(text, "\n", -1);
+	line = g_strsplit(g_str_has_prefix(text, "\xef\xbb\xbf") ? text + 3 : text, "\n", -1);
 	for (size_t i = 0; line[i]; i++) {
 		r.w.line = (unsigned)i + 1;
 		read_line(&r, line[i]);
