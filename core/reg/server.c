@@ -222,14 +222,15 @@ void server_abandon(struct reg_engine *e, struct reg_server *s, uint64_t token)
 }
 
 /* Once for what was on its way together: a request sent before the last halving tells
- * nothing new.  Loss alone never leaves less than the start; 503 and silence may. */
-static void halve(struct reg_engine *e, struct reg_server *s, rg_ms sent_at, uint32_t least)
+ * nothing new, and is no reason.  true: it was one. */
+static bool halve(struct reg_engine *e, struct reg_server *s, rg_ms sent_at)
 {
 	if (sent_at <= s->halved_at || rg_now(e->timers) - s->halved_at < HALVE_AGAIN_MS)
-		return;
+		return false;
 	s->halved_at = rg_now(e->timers);
-	s->window = MAX(s->window / 2, MIN(least, s->window));
+	s->window = MAX(s->window / 2, 1);
 	s->grow = 0;
+	return true;
 }
 
 /* One more place for each answer below the start, then one for each window full. */
@@ -258,14 +259,13 @@ void server_leave(struct reg_engine *e, struct reg_server *s, const struct reg_r
 		s->unanswered = 0;
 		keepalive_heard(e, s);
 		if (ans->code == 503)
-			halve(e, s, r->sent_at, 1);
-		else if (ans->repeated)
-			halve(e, s, r->sent_at, WINDOW_START);
-		else
-			widen(s);
+			halve(e, s, r->sent_at);
+		else if (!ans->repeated ||
+			 (!halve(e, s, r->sent_at) && s->window < WINDOW_START))
+			widen(s); /* a slow or lossy way is wide, too, up to the start */
 	} else {
 		e->counts.unanswered++;
-		halve(e, s, r->sent_at, 1);
+		halve(e, s, r->sent_at);
 		if (++s->unanswered >= SILENT_AFTER && s->down == DOWN_NOT && !s->believed)
 			server_health(e, s, RG_DOWN, DOWN_SILENT);
 		keepalive_doubts(e, s);
