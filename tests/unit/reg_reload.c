@@ -145,6 +145,68 @@ static void in_the_middle(void **state)
 	world_free(w);
 }
 
+/* The longest single step until then, CPU time. */
+static double longest_until(struct world *w, rg_ms at)
+{
+	double longest = 0;
+
+	for (;;) {
+		double from = cpu_ms();
+		bool more = rg_timers_step(w->timers, at);
+
+		longest = MAX(longest, cpu_ms() - from);
+		if (!more)
+			return longest;
+	}
+}
+
+/* What is done to all at once is done in slices: the start when their name has been
+ * resolved, a refresh by hand, and half of them leaving the queue and the group they share. */
+static void many_at_once(void **state)
+{
+	struct world *w = world_new(false, true);
+	const char *gateway = "RegisterRate = 0\nRegistrationSyncMode = 1";
+	GString *all = table(gateway, 0, MANY, "p"), *half = table(gateway, 0, MANY / 2, "p");
+	double start, hand, later, leave, from;
+	char *ip;
+	(void)state;
+
+	for (int i = 1; i <= 2; i++) {
+		GString *ini = i == 1 ? all : half;
+
+		while ((ip = strstr(ini->str, "192.0.2.2")))
+			memcpy(ip, "itsp.name", 9);
+	}
+	for (int i = 0; i < 2; i++) {
+		w->answer[i] = (struct reg_resolved){
+			.addr = { .ip = { 192, 0, 2, (uint8_t)(3 + i) }, .family = 4,
+				  .port = 5060 }, .ttl = 3600 };
+		w->n_answer++;
+	}
+	world_conf(w, all->str);
+	start = longest_until(w, 60000);
+	assert_int_equal(world_counts(w).registered, MANY);
+	w->peer[1].delay_ms = 20000;
+	from = cpu_ms();
+	assert_int_equal(reg_engine_refresh(w->e, NULL), MANY);
+	hand = cpu_ms() - from;
+	later = longest_until(w, 62000);
+	hand = MAX(hand, later);
+	assert_int_equal(world_counts(w).by_state[RG_REFRESHING], MANY);
+	world_conf(w, half->str);
+	from = cpu_ms();
+	leave = longest_step(w, 2);
+	print_message("# longest steps: start %.1f ms, by hand %.1f ms, leaving %.1f ms, in all "
+		      "%.0f ms\n", start, hand, leave, cpu_ms() - from);
+	assert_true(start < 50 && hand < 50 && leave < 50);
+#ifndef __SANITIZE_ADDRESS__
+	assert_true(cpu_ms() - from < 8000); /* more than 11,000 when leaving a queue was O(n) */
+#endif
+	g_string_free(all, TRUE);
+	g_string_free(half, TRUE);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -152,6 +214,7 @@ int main(void)
 		cmocka_unit_test(removed_and_added),
 		cmocka_unit_test(changed),
 		cmocka_unit_test(in_the_middle),
+		cmocka_unit_test(many_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
