@@ -125,6 +125,18 @@ void group_apply(struct reg_engine *e, const struct conf *was)
 
 /* ---- sharing ------------------------------------------------------------------------- */
 
+static bool may_be_first(const struct reg_account *a)
+{
+	return a->conf->reg != RG_REG_NO && !a->conf->withheld;
+}
+
+/* Is it, or is it to be, the first?  Whoever may not be one changes nothing. */
+static bool concerns_first(const struct reg_share *s, const struct reg_account *a)
+{
+	return s->first_id == a->id ||
+	       (may_be_first(a) && (!s->first_id || a->conf->row.index < s->pub.first));
+}
+
 /* The lowest index that registers. */
 static void first(struct reg_engine *e, struct reg_share *s)
 {
@@ -133,7 +145,7 @@ static void first(struct reg_engine *e, struct reg_share *s)
 
 	for (guint i = 0; i < s->member->len && !f; i++) {
 		f = account_at(e, g_array_index(s->member, uint32_t, i));
-		if (f->conf->reg == RG_REG_NO || f->conf->withheld)
+		if (!may_be_first(f))
 			f = NULL;
 	}
 	s->first_id = f ? f->id : 0;
@@ -142,6 +154,32 @@ static void first(struct reg_engine *e, struct reg_share *s)
 	s->pub.first_state = f ? f->state : RG_IDLE;
 	if (was.first != s->pub.first || was.first_registrar != s->pub.first_registrar)
 		walk_share(e, s);
+}
+
+/* Where it stands among the members, or belongs; of those with one index, which there may
+ * be while a reload is on its way, where it stands. */
+static guint place_of(struct reg_engine *e, const struct reg_share *s, const struct reg_account *a)
+{
+	guint low = 0, high = s->member->len;
+
+	while (low < high) {
+		guint mid = (low + high) / 2;
+		uint32_t id = g_array_index(s->member, uint32_t, mid);
+
+		if (account_at(e, id)->conf->row.index < a->conf->row.index)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	for (guint i = low; i < s->member->len; i++) {
+		uint32_t id = g_array_index(s->member, uint32_t, i);
+
+		if (id == a->id)
+			return i;
+		if (account_at(e, id)->conf->row.index != a->conf->row.index)
+			break;
+	}
+	return low;
 }
 
 struct reg_share *share_join(struct reg_engine *e, const struct rg_policy *p,
@@ -163,17 +201,12 @@ struct reg_share *share_join(struct reg_engine *e, const struct rg_policy *p,
 	} else {
 		g_free(key);
 	}
-	for (i = s->member->len; i; i--) { /* mostly in order, so mostly at the end */
-		struct reg_account *x = account_at(e, g_array_index(s->member, uint32_t, i - 1));
-
-		if (x->conf->row.index < a->conf->row.index)
-			break;
-	}
+	i = place_of(e, s, a);
 	g_array_insert_val(s->member, i, a->id);
 	s->pub.members++;
 	s->pub.bound += a->registrar != 0;
 	s->pub.failed += a->failing;
-	if (!s->first_id || (a->conf->row.index < s->pub.first && a->conf->reg != RG_REG_NO))
+	if (concerns_first(s, a))
 		first(e, s); /* nobody may move for long: all may be held */
 	return s;
 }
@@ -191,12 +224,10 @@ static void walk_shift(struct reg_engine *e, const struct reg_share *s, guint fr
 
 void share_leave(struct reg_engine *e, struct reg_share *s, struct reg_account *a)
 {
-	for (guint i = s->member->len; i-- > 0;)
-		if (g_array_index(s->member, uint32_t, i) == a->id) {
-			g_array_remove_index(s->member, i);
-			walk_shift(e, s, i);
-			break;
-		}
+	guint at = place_of(e, s, a);
+
+	g_array_remove_index(s->member, at);
+	walk_shift(e, s, at);
 	s->pub.members--;
 	s->pub.bound -= a->registrar != 0;
 	s->pub.failed -= a->failing;
@@ -261,10 +292,7 @@ void share_moved(struct reg_engine *e, struct reg_account *a)
 	for (unsigned i = 0; i < a->chain->n; i++) {
 		struct reg_share *s = a->link[i].share;
 
-		if (!s)
-			continue;
-		if (!s->first_id || s->first_id == a->id ||
-		    (a->conf->row.index < s->pub.first && a->conf->reg != RG_REG_NO))
+		if (s && concerns_first(s, a))
 			first(e, s);
 	}
 }
