@@ -1,5 +1,5 @@
 /* Asks whether a server lives: by OPTIONS, or by a REGISTER that binds nothing. */
-#include "sip/probe.h"
+#include "sip/attempt.h"
 
 #include <errno.h>
 #include <string.h>

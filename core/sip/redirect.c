@@ -5,7 +5,6 @@
 #include "sip/contact.h"
 #include "sip/memo.h"
 #include "sip/message.h"
-#include "sip/probe.h"
 
 /* An address of one host; the text of it stands in a message. */
 static bool address_of(const struct sip_uri_part *u, uint8_t transport, struct rg_addr *to)

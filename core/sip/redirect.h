@@ -2,7 +2,7 @@
 #ifndef RG_SIP_REDIRECT_H
 #define RG_SIP_REDIRECT_H
 
-#include "sip/register.h"
+#include "sip/attempt.h"
 
 /* From the handler: follow a 300, 301, 302 or 305 to the first address that it names, if it may
  * be followed: as often as the message allows, over the same transport (UDP or TCP), never to

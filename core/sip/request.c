@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "regway/plugin.h"
+#include "sip/attempt.h"
 #include "sip/instance.h"
 #include "sip/memo.h"
 #include "sip/message.h"
-#include "sip/register.h"
 #include "sip/subscribe.h"
 
 #define REG_ID ";reg-id=1"

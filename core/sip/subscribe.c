@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "sip/attempt.h"
 #include "sip/contact.h"
 #include "sip/memo.h"
 #include "sip/message.h"
-#include "sip/probe.h"
 
 struct sip_subscriber {
 	struct sip_subscriber_env env;
@@ -369,7 +369,7 @@ int sip_subscriber_send(struct sip_subscriber *r, const struct reg_message *q)
 	struct sip_subscription *s = current(q, aor);
 	int err;
 
-	if (sip_attempt_running(r->reg, q->token))
+	if (sip_attempt_find(r->reg, q->token))
 		err = EEXIST;
 	else if (strlen(aor) > SIP_TARGET_MOST)
 		err = EINVAL;
