@@ -271,6 +271,8 @@ static void attempt(struct reg_engine *e, struct reg_account *a)
 		}
 		if (a->state != RG_UNREGISTERING)
 			v = answer_failed(e, a, &none);
+		else
+			answer_bye(e, a, r->server, 0);
 		if (!goes_on(e, a, v))
 			return;
 	}

@@ -217,6 +217,30 @@ static void waits_only_so_long(void **st)
 	assert_int_equal(a.wake_at, 0);
 }
 
+/* 4: nobody could be asked; again when there is news. */
+static void waits_for_somebody_to_ask(void **st)
+{
+	static const uint8_t news[] = { RG_EV_TIMER, RG_EV_SERVERS, RG_EV_GROUP };
+	struct rg_event nobody = { .type = RG_EV_RESULT, .method = RG_M_REGISTER };
+	struct rg_event asked = { .type = RG_EV_RESULT, .method = RG_M_REGISTER, .server = X };
+	struct rg_ctx c = with(&rg_policy_startup_unregister, NULL);
+	struct rg_act a = { 0 };
+
+	(void)st;
+	outcome_of(link->p, &c, (struct rg_event){ .type = RG_EV_START, .code = 1 });
+	for (size_t i = 0; i < sizeof news / sizeof *news; i++) {
+		link->p->event(&c, &nobody, &a);
+		assert_int_equal(a.wake_at, 30000);
+		assert_int_equal(link->p->goal(&c), RG_HOLD);
+		assert_int_equal(outcome_of(link->p, &c, (struct rg_event){ .type = news[i] }).verb,
+				 RG_DO_UNREGISTER);
+	}
+	link->p->event(&c, &asked, &a);
+	assert_int_equal(a.wake_at, 1000);
+	outcome_of(link->p, &c, (struct rg_event){ .type = RG_EV_TIMER });
+	assert_int_equal(link->p->goal(&c), RG_REGISTER);
+}
+
 /* ---- those that do nothing ------------------------------------------------------------------ */
 
 static void skeleton_changes_nothing(void **st)
@@ -278,6 +302,7 @@ int main(void)
 		cmocka_unit_test(forgets_old_bindings_first),
 		cmocka_unit_test(only_when_the_process_starts),
 		cmocka_unit_test(waits_only_so_long),
+		cmocka_unit_test(waits_for_somebody_to_ask),
 		cmocka_unit_test(skeleton_changes_nothing),
 		cmocka_unit_test(idle_service_starts_and_stops),
 	};
