@@ -87,7 +87,7 @@ static void follow(const struct sip_buf *b, struct span body)
 	again = sip_translate_again(pool, b, &r);
 	MUST(!again || (read_again(&h, again, body) && h.cseq == 7));
 	sip_buf_unref(again);
-	cancel = sip_message_cancel(pool, b);
+	cancel = sip_message_cancel(pool, b, S("Reason: SIP;cause=200\r\n"));
 	MUST(cancel && read_again(&h, cancel, (struct span){ "", 0 }));
 	sip_buf_unref(cancel);
 	MUST(sip_precheck(&h, yes, sizeof yes - 1, &why) == SIP_FINE);
