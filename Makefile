@@ -141,6 +141,12 @@ $(B)/tests/unit/$(1): tests/unit/$(1).c $(call LIBS_OF,$(DEP_$(firstword $(subst
 endef
 $(foreach t,$(notdir $(UNIT)),$(eval $(call unit,$(t))))
 
+# Each fuzz target with a main that replays its corpus.
+$(B)/tests/fuzz/%: tests/fuzz/%.c tests/replay.c $(call LIBS_OF,$(LAYERS))
+	@mkdir -p $(@D)
+	$(SAY) TEST $<
+	$(Q)$(CC) $(TESTFLAGS) $(RE_DEFS) -DRG_STATIC $(filter %.c,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS) -o $@
+
 $(B)/static/%.o: plugins/%.c $(wildcard plugins/*.h) core/include/regway/plugin.h Makefile
 	@mkdir -p $(@D)
 	$(SAY) CC $<
@@ -165,7 +171,7 @@ $(B)/tests/policy/test_%: $(B)/tests/policy/test_%.o $(patsubst tests/policy/%.c
 	$(SAY) TEST $@
 	$(Q)$(CC) $(TESTFLAGS) $^ $(foreach p,$(PLUGIN_SRC:plugins/%.c=%),$(PLUGLIBS_$(p))) -lcmocka -o $@
 
-test-programs: $(UNIT) $(POLICY) $(TEST_PLUGINS)
+test-programs: $(UNIT) $(POLICY) $(TEST_PLUGINS) $(FUZZ:%=$(B)/tests/fuzz/%)
 
 check: deps test-deps
 	$(MAKE) check-built
@@ -179,7 +185,7 @@ fuzz:
 	@[ -e tests/fuzz/$(T).c ] || { echo 'make fuzz T=NAME, one of: $(FUZZ)'; exit 2; }
 	@mkdir -p $(B)-fuzz/corpus-$(T)
 	$(MAKE) BUILD=$(B)-fuzz CC=clang SAN=address,undefined CFLAGS="-O1 -g -fsanitize=fuzzer-no-link" $(foreach l,$(LAYERS),$(B)-fuzz/lib/$(l).a)
-	clang $(subst -Wconversion,,$(TESTFLAGS)) $(RE_DEFS) -DRG_STATIC -fsanitize=fuzzer,address,undefined -O1 tests/fuzz/$(T).c \
+	clang $(TESTFLAGS) $(RE_DEFS) -DRG_STATIC -fsanitize=fuzzer,address,undefined -O1 tests/fuzz/$(T).c \
 	  -Wl,--start-group $(foreach l,$(LAYERS),$(B)-fuzz/lib/$(l).a) -Wl,--end-group $(LIBS) -o $(B)-fuzz/$(T)
 	$(B)-fuzz/$(T) -max_total_time=$(or $(FUZZ_S),60) -timeout=10 -rss_limit_mb=2048 $(B)-fuzz/corpus-$(T) $(wildcard tests/fuzz/corpus/$(T))
 

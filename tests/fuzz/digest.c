@@ -50,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		hold((v == DIGEST_OK) ? d != NULL : again || !d);
 		if (!d)
 			break;
-		for (int i = 0; i < 2; i++) {
+		for (size_t i = 0; i < 2; i++) {
 			size_t wrote = digest_authorize(d, line, size % LINE + i * 512, "al\"ice",
 							"REGISTER", "sip:x", "body", 4);
 
