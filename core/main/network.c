@@ -199,7 +199,24 @@ static void tell_closed(const struct conf *c, const struct sip_interface *list)
 
 /* ---- following ---------------------------------------------------------------------------- */
 
-static void moved(struct network *w, uint32_t at, const struct sip_interface *now)
+/* Is there another address of that family? */
+static bool is_other(const struct sip_interface *was, const struct sip_interface *now,
+		     uint8_t family)
+{
+	const struct rg_addr *pair[][2] = { { &was->addr, &now->addr },
+					    { &was->addr6, &now->addr6 } };
+
+	if (was->closed)
+		return true;
+	for (size_t i = 0; i < G_N_ELEMENTS(pair); i++)
+		if (!rg_addr_same_ip(pair[i][0], pair[i][1]) &&
+		    (pair[i][0]->family == family || pair[i][1]->family == family))
+			return true;
+	return false;
+}
+
+static void moved(struct network *w, uint32_t at, const struct sip_interface *was,
+		  const struct sip_interface *now)
 {
 	const char *name = w->conf->sip_interface[at].row.name;
 	char four[RG_ADDR_TEXT], sixth[RG_ADDR_TEXT];
@@ -211,7 +228,7 @@ static void moved(struct network *w, uint32_t at, const struct sip_interface *no
 	rg_notice("SIP interface %s is at %s%s%s", name, rg_addr_ip(&now->addr, four),
 		  now->addr6.family ? " and " : "", rg_addr_ip(&now->addr6, sixth));
 	if (w->app->engine)
-		reg_engine_moved(w->app->engine, name);
+		reg_engine_moved(w->app->engine, name, is_other(was, now, 4), is_other(was, now, 6));
 }
 
 /* Those on every address send from where the kernel says, and that may have changed. */
@@ -223,7 +240,7 @@ static void follow_kernel(struct network *w)
 		if (x->addr.family || x->device || x->closed)
 			continue;
 		rg_notice("SIP interface %s sends from another address", x->row.name);
-		reg_engine_moved(w->app->engine, x->row.name);
+		reg_engine_moved(w->app->engine, x->row.name, true, true);
 	}
 }
 
@@ -250,7 +267,7 @@ static void look(void *arg)
 	w->open = list;
 	for (uint32_t i = 0; i < n; i++)
 		if (!same_places(&list[i], &was[i]))
-			moved(w, i, &list[i]);
+			moved(w, i, &was[i], &list[i]);
 	g_free(was);
 	if (elsewhere)
 		follow_kernel(w);

@@ -76,8 +76,9 @@ bool reg_engine_believe_group(struct reg_engine *, const char *group, enum rg_he
 /* A link of that SIP interface went down or came up; NULL: of every one.  Only the
  * proxy sets on it hear of it, and only of an "up" that follows a "down". */
 void reg_engine_link(struct reg_engine *, const char *interface, bool up);
-/* An interface has another address, or has one again. */
-void reg_engine_moved(struct reg_engine *, const char *interface);
+/* An interface has another address, or has one again: of IPv4, of IPv6, or of both.  Whoever
+ * is bound over the other family is left alone. */
+void reg_engine_moved(struct reg_engine *, const char *interface, bool four, bool six);
 
 /* ---- trunks ------------------------------------------------------------------- */
 

@@ -489,12 +489,12 @@ void reg_engine_link(struct reg_engine *e, const char *interface, bool up)
 
 /* What was registered from the old address is registered from the new one, and those that
  * had lost their way try again. */
-void reg_engine_moved(struct reg_engine *e, const char *interface)
+void reg_engine_moved(struct reg_engine *e, const char *interface, bool four, bool six)
 {
 	for (guint i = 1; i < e->server->len; i++) {
 		struct reg_server *s = g_ptr_array_index(e->server, i);
 
-		if (!s || strcmp(s->interface, interface))
+		if (!s || strcmp(s->interface, interface) || !(s->addr.family == 6 ? six : four))
 			continue;
 		if (s->down == DOWN_SILENT && !s->believed)
 			server_health(e, s, RG_UNKNOWN, DOWN_NOT);

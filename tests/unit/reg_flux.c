@@ -267,7 +267,7 @@ static void something_happens(struct flux *x)
 		reg_engine_link(w->e, roll(w, 2) ? "inside" : NULL, roll(w, 2));
 		break;
 	case 10:
-		reg_engine_moved(w->e, roll(w, 2) ? "inside" : "outside");
+		reg_engine_moved(w->e, roll(w, 2) ? "inside" : "outside", roll(w, 2), true);
 		break;
 	case 11:
 		reg_disconnected(w->e, &addr, roll(w, 2));
