@@ -228,7 +228,8 @@ static void moved(struct network *w, uint32_t at, const struct sip_interface *wa
 	rg_notice("SIP interface %s is at %s%s%s", name, rg_addr_ip(&now->addr, four),
 		  now->addr6.family ? " and " : "", rg_addr_ip(&now->addr6, sixth));
 	if (w->app->engine)
-		reg_engine_moved(w->app->engine, name, is_other(was, now, 4), is_other(was, now, 6));
+		reg_engine_moved(w->app->engine, name, is_other(was, now, 4),
+				 is_other(was, now, 6));
 }
 
 /* Those on every address send from where the kernel says, and that may have changed. */
