@@ -1,5 +1,6 @@
 """A scripted registrar over UDP, TCP and TLS.  All of a program's registrars share one
 thread; the tests look at what was recorded and wait for conditions on it."""
+import errno
 import heapq
 import itertools
 import re
@@ -166,6 +167,18 @@ class TlsConnection(Connection):
             self.close()
 
 
+def bind(sock, where):
+    """A process that another case is starting holds what was just closed, until its exec."""
+    for left in reversed(range(100)):
+        try:
+            sock.bind(where)
+            return
+        except OSError as e:
+            if e.errno != errno.EADDRINUSE or not left:
+                raise
+            time.sleep(0.02)
+
+
 class Registrar:
     """Behaviour is a matter of attributes, which a test may change at any time:
 
@@ -215,7 +228,7 @@ class Registrar:
                 self.udp = socket.socket(self.family, socket.SOCK_DGRAM)
                 self.udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
                 self.udp.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
-                self.udp.bind(self.where(self.port))
+                bind(self.udp, self.where(self.port))
                 NETWORK.add(self.udp, self.datagrams)
             if "tcp" in self.transports and not self.tcp:
                 self.tcp = self.listener(self.port)
@@ -230,7 +243,7 @@ class Registrar:
     def listener(self, port):
         s = socket.socket(self.family, socket.SOCK_STREAM)
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        s.bind(self.where(port))
+        bind(s, self.where(port))
         s.listen(64)
         return s
 
