@@ -51,7 +51,7 @@ static const char *skip_value(const char *p, const char *end, bool *open)
 	while (p < end && (*p == ' ' || *p == '\t'))
 		p++;
 	if (p == end || *p != '"') {
-		while (p < end && !strchr(", \t\r\n", *p))
+		while (p < end && (!*p || !strchr(", \t\r\n", *p)))
 			p++;
 		return p;
 	}

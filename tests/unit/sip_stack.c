@@ -1,4 +1,5 @@
 /* The stack as a server, its interfaces at reload, and what its trace shows. */
+#include "sip/mask.h"
 #include "sip/message.h"
 #include "sip/transaction.h"
 #include "unit/sip_peer.h"
@@ -459,6 +460,17 @@ static void secrets_are_masked(void **state)
 	assert_string_equal(seen, "");
 }
 
+static void a_zero_byte_ends_no_secret(void **state)
+{
+	static const char q[] = "SIP/2.0 401 No\r\nWWW-Authenticate: Digest nonce=a\0secret, qop=auth\r\n";
+	GString *g = sip_mask(q, sizeof q - 1);
+
+	(void)state;
+	assert_null(memmem(g->str, g->len, "secret", 6));
+	assert_non_null(memmem(g->str, g->len, "nonce=***, qop=auth", 19));
+	g_string_free(g, TRUE);
+}
+
 /* ---- loop ---------------------------------------------------------------------------------------- */
 
 static int signal_seen;
@@ -598,6 +610,7 @@ int main(void)
 		TEST(on_every_address),
 		TEST(a_port_of_its_own),
 		TEST(secrets_are_masked),
+		TEST(a_zero_byte_ends_no_secret),
 		TEST(signals_and_posts),
 		TEST(stopped_before_it_waits),
 	};
